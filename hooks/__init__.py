@@ -1,0 +1,1 @@
+"""The pre-commit hooks of Remigrate: one small file each."""

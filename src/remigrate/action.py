@@ -1,0 +1,281 @@
+"""GitHub's door: reads the inputs and the event, writes annotations, summary, outputs and files.
+
+Nothing is written to GitHub itself. What is checked are commits, read from git's objects, never the
+files on disk. Where the checkout lacks the commit to compare with, that one commit is fetched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from remigrate import __version__, cache, check, errors, git, options, rules
+from remigrate.report import annotations as workflow_commands
+from remigrate.report import json_, markdown, sarif
+from remigrate.report.escape import command_data
+from remigrate.report.words import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from remigrate.model import Report
+
+_NOTHING = "0" * 40
+_SAFE = {"core.fsmonitor": "false", "core.hooksPath": os.devnull, "safe.bareRepository": "explicit"}
+_KEPT = ("PATH", "HOME", "LANG", "TZ", "SSL_CERT_FILE", "GIT_SSL_CAINFO", "https_proxy", "no_proxy")
+_SUMMARY_LIMIT = 900_000
+"""Characters; GitHub drops a summary of more than 1 MiB."""
+
+
+class Comparison(NamedTuple):
+    """What an event asks to compare. Revisions are full commit ids."""
+
+    base: str | None
+    """Landed migrations come from here; None to check the tree alone."""
+    head: str
+    merged: bool
+    """Whether `head` holds `base` already."""
+    test_merge: str | None = None
+    """A commit of GitHub's that merges head into base."""
+    notice: str = ""
+    """Why the tree is checked alone."""
+
+
+def comparison(name: str, event: Mapping[str, Any], sha: str, head: git.Commit) -> Comparison:
+    """What `event` is about, seen from the commit `head` that is checked out."""
+    if name in ("pull_request", "pull_request_target"):
+        pull_request = event["pull_request"]
+        base, tip = pull_request["base"]["sha"], pull_request["head"]["sha"]
+        if len(head.parents) == 2 and head.parents[1] == tip:
+            return Comparison(head.parents[0], head.sha, merged=True)
+        merge = sha if name == "pull_request" and head.sha == tip != sha else None
+        return Comparison(base, head.sha, merged=False, test_merge=merge)
+    if name == "merge_group":
+        return Comparison(event["merge_group"]["base_sha"], head.sha, merged=True)
+    if name == "push":
+        before = event.get("before", _NOTHING)
+        if before.strip("0"):
+            return Comparison(before, head.sha, merged=True)
+        return Comparison(
+            None, head.sha, merged=False, notice="the branch is new, so there is no base"
+        )
+    return Comparison(None, head.sha, merged=False, notice=f"the event {name} has no base")
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Run the action. Returns the exit code of the step."""
+    try:
+        return _run(environ)
+    except errors.Failure as error:
+        hint = f"\n{error.hint}" if error.hint else ""
+        sys.stdout.write(f"::error title=Remigrate::{command_data(f'{error}{hint}')}\n")
+        _outputs(environ, {"decision": "failed", "reason": str(error)})
+        return error.exit_code
+
+
+def _run(environ: Mapping[str, str]) -> int:
+    workspace = os.path.realpath(environ.get("GITHUB_WORKSPACE", "."))
+    folder = _inside(workspace, _input(environ, "path") or ".")
+    chosen = _options(environ, workspace, folder)
+    kept = {name: environ[name] for name in _KEPT if name in environ}
+    env = git.with_config(
+        {**kept, "GIT_CONFIG_GLOBAL": os.devnull}, {**_SAFE, "safe.directory": workspace}
+    )
+    repository = git.open_repository(folder, env)
+    with tempfile.TemporaryDirectory(prefix="remigrate-") as scratch:
+        repository, question, notice = _question(environ, repository, chosen, scratch)
+        answer = check.look(repository, question, cache.NoCache())
+        notices = [f"Checked without a base: {notice}."] if notice else []
+        report = check.report(answer, rules.chosen(chosen.select, chosen.ignore), notices)
+    code = check.exit_code(report, chosen.fail_on)
+    _publish(environ, workspace, report, code)
+    return code
+
+
+def _options(environ: Mapping[str, str], workspace: str, folder: str) -> options.Options:
+    """Inputs over ``[tool.remigrate]``; an empty input says nothing."""
+    config = _input(environ, "config")
+    read = options.from_file(_inside(workspace, config) if config else None, folder)
+    given: dict[str, object] = {}
+    for name in ("base", "fail-on", "select", "ignore"):
+        value = _input(environ, name)
+        if not value:
+            continue
+        option = options.BY_NAME[name]
+        if option.choices and value not in option.choices:
+            raise errors.UsageFailure(
+                f"the input {name} is {value}", f"Choose from: {', '.join(option.choices)}."
+            )
+        given[options.attribute(name)] = options.codes(value) if option.kind == "codes" else value
+    return options.merged(given, read.values)
+
+
+def _question(
+    environ: Mapping[str, str], repository: git.Repository, chosen: options.Options, scratch: str
+) -> tuple[git.Repository, check.Question, str]:
+    """The repository with what it lacked, what to check in it, and why without a base."""
+    head = git.commits(repository, ["HEAD"])[0]
+    event = _event(environ)
+    name, sha = environ.get("GITHUB_EVENT_NAME", ""), environ.get("GITHUB_SHA", "")
+    asked = comparison(name, event, sha, head)
+    if chosen.base is not None:
+        asked = Comparison(_resolved(repository, chosen.base), head.sha, merged=False)
+    try:
+        repository, asked = _completed(environ, repository, asked, scratch)
+    except errors.NetworkFailure as error:
+        why = (
+            f"the commit to compare with is not in this checkout and could not be fetched ({error})"
+        )
+        asked = Comparison(None, head.sha, merged=False, notice=why)
+    question = check.Question(
+        asked.head,
+        base=asked.base,
+        landed_is_in_head=asked.merged,
+        modules=chosen.migration_modules,
+    )
+    return repository, question, asked.notice
+
+
+def _resolved(repository: git.Repository, revision: str) -> str:
+    """The commit that the input ``base`` names, also as a branch of the remote."""
+    try:
+        return git.commits(repository, [revision])[0].sha
+    except errors.RepositoryFailure:
+        return git.commits(repository, [f"origin/{revision}"])[0].sha
+
+
+def _completed(
+    environ: Mapping[str, str], repository: git.Repository, asked: Comparison, scratch: str
+) -> tuple[git.Repository, Comparison]:
+    """Fetch the commit to compare with, if need be. Raises `NetworkFailure`.
+
+    Where a shallow checkout cannot tell where base and head parted, GitHub's own test merge does:
+    its tree is the merged tree, and its first parent is base.
+    """
+    if asked.base is None:
+        return repository, asked
+    if not asked.merged and asked.test_merge and git.is_shallow(repository):
+        repository = _with(environ, repository, asked.test_merge, scratch)
+        merge = git.commits(repository, [asked.test_merge])[0]
+        if len(merge.parents) == 2 and merge.parents[1] == asked.head:
+            asked = Comparison(merge.parents[0], merge.sha, merged=True)
+    assert asked.base is not None
+    return _with(environ, repository, asked.base, scratch), asked
+
+
+def _with(
+    environ: Mapping[str, str], repository: git.Repository, sha: str, scratch: str
+) -> git.Repository:
+    if git.has_commit(repository, sha):
+        return repository
+    url = f"{environ['GITHUB_SERVER_URL']}/{environ['GITHUB_REPOSITORY']}"
+    return git.fetched(repository, url, sha, _input(environ, "token"), scratch)
+
+
+def _event(environ: Mapping[str, str]) -> Mapping[str, Any]:
+    path = environ.get("GITHUB_EVENT_PATH")
+    if not path:
+        return {}
+    with open(path, encoding="utf-8") as file:
+        event = json.load(file)
+    if not isinstance(event, dict):
+        raise errors.UsageFailure(f"{path} holds no event")
+    return event
+
+
+def _publish(environ: Mapping[str, str], workspace: str, report: Report, code: int) -> None:
+    sys.stdout.write(workflow_commands.render(report))
+    sys.stdout.flush()
+    _append(
+        environ.get("GITHUB_STEP_SUMMARY"), markdown.render(report, limit=_SUMMARY_LIMIT) + "\n"
+    )
+    files = {
+        "sarif": (
+            _input(environ, "sarif-file") or _private(workspace, "remigrate.sarif"),
+            sarif.render(report, __version__, rules.described()),
+        ),
+        "report": (_private(workspace, "report.json"), json_.render(report, __version__)),
+    }
+    for path, text in files.values():
+        _write(workspace, path, text)
+    count = sum(finding.severity == "error" for finding in report.findings)
+    conflicts = sorted({finding.app for finding in report.findings if finding.code == "RM101"})
+    _outputs(
+        environ,
+        {
+            "findings": str(len(report.findings)),
+            "errors": str(count),
+            "conflicts": json.dumps(conflicts),
+            "decision": "findings" if code else "clean",
+            "reason": f"{counted(len(report.findings), 'finding')}, {counted(count, 'error')}",
+            **{name: path for name, (path, _) in files.items()},
+        },
+    )
+
+
+def _input(environ: Mapping[str, str], name: str) -> str:
+    return environ.get(f"INPUT_{name.upper()}", "").strip()
+
+
+def _private(workspace: str, name: str) -> str:
+    """A place that later steps can read, in a container or not, and that nobody commits."""
+    return os.path.join(
+        ".git" if os.path.isdir(os.path.join(workspace, ".git")) else "", "remigrate", name
+    )
+
+
+def _inside(workspace: str, path: str) -> str:
+    """An absolute path, links resolved. Raises `UsageFailure` when it leaves the workspace."""
+    found = os.path.realpath(os.path.join(workspace, path))
+    if found != workspace and not found.startswith(workspace + os.sep):
+        raise errors.UsageFailure(f"{path} leads out of the workspace")
+    return found
+
+
+def _write(workspace: str, path: str, text: str) -> None:
+    """Write a file of the workspace for its owner; links that a pull request put there are "
+    "not followed."""
+    owner = os.stat(workspace)
+    folder = _inside(workspace, os.path.dirname(path) or ".")
+    missing = []
+    while not os.path.isdir(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for place in reversed(missing):
+        os.mkdir(place)
+        os.chown(place, owner.st_uid, owner.st_gid)
+    folder = _inside(workspace, os.path.dirname(path) or ".")
+    descriptor, partial = tempfile.mkstemp(dir=folder, prefix=".remigrate-")
+    try:
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+        os.chown(partial, owner.st_uid, owner.st_gid)
+        os.chmod(partial, 0o644)
+        os.replace(partial, os.path.join(folder, os.path.basename(path)))
+    except BaseException:
+        os.unlink(partial)
+        raise
+
+
+def _outputs(environ: Mapping[str, str], values: Mapping[str, str]) -> None:
+    """Outputs with a delimiter that no value can hold, as nobody knows it beforehand."""
+    import secrets
+
+    lines = []
+    for name, value in values.items():
+        delimiter = f"remigrate-{secrets.token_hex(16)}"
+        lines.append(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
+    _append(environ.get("GITHUB_OUTPUT"), "".join(lines))
+
+
+def _append(path: str | None, text: str) -> None:
+    if path:
+        with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

@@ -1,0 +1,92 @@
+"""All that a rule may look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from remigrate.model import Header, Key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from remigrate.graph import Graph
+    from remigrate.model import App, Migration, Project, Reference, Side
+
+    Read = Callable[[Migration], bytes]
+
+
+class Landed(NamedTuple):
+    """What base says, in terms of the merged tree."""
+
+    files: Mapping[Key, Migration]
+    """Base's migrations by the key that they have, or would have, in the merged tree."""
+    rows: frozenset[Key]
+    """Rows of ``django_migrations`` in a database that applied everything in base."""
+    graph: Graph
+    """The merged graph as Django loads it for that database."""
+    project: Project
+    """Base itself."""
+    replaces: Mapping[Key, frozenset[Key]]
+    """Base's squashes, by the keys that they have in the merged tree."""
+
+
+class Stray(NamedTuple):
+    """A migration file whose content the next commit will not hold."""
+
+    path: str
+    label: str
+    name: str
+    pattern: str = ""
+    """For an ignored file: ``file:line:pattern`` as git names what ignores it."""
+
+
+class Strays(NamedTuple):
+    """Migration files that git and the disk disagree about."""
+
+    untracked: tuple[Stray, ...] = ()
+    ignored: tuple[Stray, ...] = ()
+    unstaged: tuple[Stray, ...] = ()
+
+
+class Facts(NamedTuple):
+    """The merged tree, base (when there is one), and the state of the files on disk (for hooks)."""
+
+    graph: Graph
+    landed: Landed | None
+    read: Read
+    """Content of a migration of either tree."""
+    folders: tuple[App, ...] = ()
+    """Folders of migrations that are not packages."""
+    merged: frozenset[str] = frozenset()
+    """Paths whose content stands in neither tree: git merged it from both."""
+    strays: Strays = Strays()
+
+    def side(self, key: Key) -> Side:
+        """Which side brought a migration; empty without a base."""
+        if self.landed is None:
+            return ""
+        return "landed" if key in self.landed.files else "new"
+
+    def names(self, *keys: Key) -> tuple[str, ...]:
+        """``label.name`` of each key."""
+        return tuple(self.graph.name(key) for key in keys)
+
+
+def line_of(migration: Migration) -> int:
+    """Where ``class Migration`` stands, or where the file is broken."""
+    return migration.header.line
+
+
+def reference_to(migration: Migration, label: str, name: str) -> Reference | None:
+    """The entry of ``dependencies`` that names ``(label, name)``."""
+    if not isinstance(migration.header, Header):
+        return None
+    found = (r for r in migration.header.dependencies if (r.label, r.name) == (label, name))
+    return next(found, None)
+
+
+def typed(path: str) -> str:
+    """A path as it has to be typed in a shell."""
+    import shlex
+
+    return shlex.quote(path)

@@ -1,0 +1,218 @@
+"""Every option once: its name, type, default and help, for the command line and the "
+"configuration."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from remigrate.errors import UsageFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+FORMATS = ("text", "json", "sarif", "github", "markdown")
+PICTURES = ("mermaid", "dot", "svg", "json")
+
+
+class Option(NamedTuple):
+    """One option. `in_file` tells whether ``[tool.remigrate]`` may set it."""
+
+    name: str
+    kind: str
+    """``text``, ``flag``, ``codes`` (comma-separated), ``choice``, ``labels`` or ``table``."""
+    help: str
+    default: object = None
+    choices: tuple[str, ...] = ()
+    metavar: str | None = None
+    in_file: bool = False
+    repeatable: bool = False
+
+
+TABLE: tuple[Option, ...] = (
+    Option("base", "text", "landed migrations come from REV (a branch, a tag, a commit), and what is "
+           "checked is the merge of head into it", metavar="REV", in_file=True),
+    Option("head", "text", "check the commit REV, straight from git's objects", metavar="REV"),
+    Option("index", "flag", "check what the next commit will hold", False),
+    Option("drift", "flag", "also ask the project's Django whether models and migrations agree",
+           False, in_file=True),
+    Option("format", "choice", "how to print the result", "text", FORMATS, in_file=True),
+    Option("output", "text", "write the result to FILE instead of standard output", metavar="FILE"),
+    Option("select", "codes", "only these rules: codes, beginnings of codes, or names", (),
+           metavar="CODES", in_file=True),
+    Option("ignore", "codes", "all rules but these", (), metavar="CODES", in_file=True),
+    Option("fail-on", "choice", "end with exit code 1 when a finding is at least this severe", "error",
+           ("error", "warning", "never"), in_file=True),
+    Option("app", "labels", "only the app LABEL (repeatable)", (), metavar="LABEL", repeatable=True),
+    Option("migration-modules", "table", "app label to migrations folder", {}, in_file=True),
+    Option("cache", "flag", "remember what files say between runs", True),
+    Option("color", "choice", "colours in text", "auto", ("auto", "always", "never"), in_file=True),
+    Option("config", "text", "read [tool.remigrate] from FILE instead of pyproject.toml",
+           metavar="FILE"),
+    Option("quiet", "flag", "only findings, no remarks", False),
+    Option("verbose", "flag", "also say what was read and how long it took", False),
+)  # fmt: skip
+
+_ATTRIBUTES = {"index": "from_index"}  # a tuple has a method of that name
+
+
+def attribute(name: str) -> str:
+    """The attribute of `Options` that holds the option called `name`."""
+    return _ATTRIBUTES.get(name, name.replace("-", "_"))
+
+
+BY_NAME = {option.name: option for option in TABLE}
+
+
+class Options(NamedTuple):
+    """What the user wants, from all sources together."""
+
+    path: str = "."
+    base: str | None = None
+    head: str | None = None
+    from_index: bool = False
+    drift: bool = False
+    format: str = "text"
+    output: str | None = None
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    fail_on: str = "error"
+    app: tuple[str, ...] = ()
+    migration_modules: Mapping[str, str] = {}
+    cache: bool = True
+    color: str = "auto"
+    config: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+
+
+def merged(given: Mapping[str, object], configured: Mapping[str, object]) -> Options:
+    """Options from the command line (or inputs) over those of the configuration file.
+
+    `given` has attribute names (``fail_on``), and holds only what was given. Raises `UsageFailure`.
+    """
+    options = Options()._replace(**configured)  # type: ignore[arg-type]
+    options = options._replace(**given)  # type: ignore[arg-type]
+    _check_codes(options.select + options.ignore)
+    return options
+
+
+def codes(text: str) -> tuple[str, ...]:
+    """``RM101, RM2`` taken apart."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _check_codes(words: Iterable[str]) -> None:
+    words = tuple(words)
+    if not words:
+        return
+    from remigrate import rules
+
+    for word in words:
+        if not rules.is_known(word):
+            known = [name for rule in rules.ALL for name in (rule.CODE, rule.NAME)]
+            raise UsageFailure(f"there is no rule {word}", _nearest(word, known))
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    import difflib
+
+    names = list(known)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    return f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(names)}."
+
+
+class Configuration(NamedTuple):
+    """What ``[tool.remigrate]`` says, and the files that were looked at to know it."""
+
+    values: dict[str, object]
+    """By attribute name."""
+    files: dict[str, bytes | None]
+    """Content by path; None for a file that is not there."""
+
+
+def from_file(path: str | None, folder: str) -> Configuration:
+    """``[tool.remigrate]`` of the file `path`, or of the nearest ``pyproject.toml``.
+
+    The nearest one is looked for from `folder` up to the top of its work tree. Raises
+    `UsageFailure` for an unreadable file, an unknown key, or a value of the wrong type.
+    """
+    files: dict[str, bytes | None] = {}
+    for candidate in [path] if path else _candidates(folder):
+        try:
+            with open(candidate, "rb") as file:
+                content = file.read()
+        except FileNotFoundError as error:
+            if path:
+                raise UsageFailure(f"{path} does not exist") from error
+            files[candidate] = None
+            continue
+        except OSError as error:
+            raise UsageFailure(f"{candidate} cannot be read: {error.strerror}") from error
+        files[candidate] = content
+        if b"remigrate" in content:  # spares the import of tomllib
+            return Configuration(_parsed(content, candidate), files)
+        break
+    return Configuration({}, files)
+
+
+def _candidates(folder: str) -> list[str]:
+    """Where a ``pyproject.toml`` may stand: `folder` and above, up to the one with ``.git``."""
+    folder = os.path.realpath(folder)
+    found = [folder]
+    while not os.path.exists(os.path.join(folder, ".git")):
+        folder, below = os.path.dirname(folder), folder
+        if folder == below:  # no work tree: a bare repository
+            found = found[:1]
+            break
+        found.append(folder)
+    return [os.path.join(place, "pyproject.toml") for place in found]
+
+
+def _parsed(content: bytes, path: str) -> dict[str, object]:
+    import tomllib
+
+    try:
+        document = tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageFailure(f"{path} is not valid TOML: {error}") from error
+    table = document.get("tool", {}).get("remigrate", {})
+    if not isinstance(table, dict):
+        raise UsageFailure(f"{path}: tool.remigrate is not a table")
+    return {attribute(key): _value(key, value, path) for key, value in table.items()}
+
+
+def _value(key: str, value: object, path: str) -> object:
+    option = BY_NAME.get(key)
+    if option is None or not option.in_file:
+        raise UsageFailure(
+            f"{path}: [tool.remigrate] has no key {key}",
+            _nearest(key, [option.name for option in TABLE if option.in_file]),
+        )
+    match option.kind, value:
+        case "flag", bool():
+            return value
+        case "choice", str() if value in option.choices:
+            return value
+        case "text", str() if value:
+            return value
+        case "codes", list() if all(isinstance(word, str) for word in value):
+            return tuple(value)
+        case "table", dict() if all(isinstance(path_, str) for path_ in value.values()):
+            return value
+    raise UsageFailure(
+        f"{path}: {key} must be {_WORDS[option.kind]}, not {value!r}", _choices(option)
+    )
+
+
+_WORDS = {
+    "flag": "true or false",
+    "choice": "one of its words",
+    "text": "a text",
+    "codes": "a list of texts",
+    "table": "a table of texts",
+}
+
+
+def _choices(option: Option) -> str:
+    return f"Choose from: {', '.join(option.choices)}." if option.choices else ""

@@ -1,0 +1,108 @@
+"""An app has two or more leaves: two migrations that nothing in the app comes after.
+
+Why it hurts: two branches each added a migration on top of the same one. Git merges them without a
+conflict, and then `migrate`, `makemigrations` and every test run stop with "Conflicting migrations
+detected; multiple leaf nodes in the migration graph", for everybody who pulls.
+
+How to fix: let the migration that has not landed depend on the one that has, and rename it so that
+the numbers follow the order; or, when both have been applied somewhere, add a merge migration with
+`python manage.py makemigrations --merge`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from remigrate.facts import line_of, reference_to
+from remigrate.graph import uncertain
+from remigrate.model import Finding, Key, Related, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from remigrate.facts import Facts
+
+CODE = "RM101"
+NAME = "multiple-leaves"
+SEVERITY: Severity = "error"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """One finding for each app that would be in conflict."""
+    for app in facts.graph.apps:
+        leaves = _certain_leaves(facts, app)
+        if len(leaves) > 1:
+            yield _conflict(facts, leaves)
+
+
+def _certain_leaves(facts: Facts, app: str) -> list[Key]:
+    """Leaves that nothing unread can be hiding a child of.
+
+    A migration whose dependencies could not be read may come after any but its own descendants.
+    """
+    graph = facts.graph
+    leaves = graph.leaves(app)
+    if len(leaves) < 2:
+        return leaves
+    doubtful = uncertain(graph, app)
+    return [
+        leaf
+        for leaf in leaves
+        if all(node == leaf or node in graph.ancestors(leaf) for node in doubtful)
+    ]
+
+
+def _conflict(facts: Facts, leaves: list[Key]) -> Finding:
+    graph = facts.graph
+    kept = next((leaf for leaf in leaves if facts.side(leaf) == "landed"), leaves[0])
+    moved = next((leaf for leaf in leaves if facts.side(leaf) == "new" and leaf != kept), None)
+    moved = moved or next(leaf for leaf in reversed(leaves) if leaf != kept)
+    first, line = _start_of_branch(facts, moved, kept)
+    label = graph.apps[kept[0]].label
+    path = graph.files[first].path
+    said = ", ".join(f"{leaf[1]}{_side(facts, leaf)}" for leaf in leaves)
+    return Finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        label,
+        path,
+        line,
+        line,
+        f"{label} has {len(leaves)} leaves: {said}. Django stops `migrate`, `makemigrations` "
+        "and every test run with “Conflicting migrations detected”.",
+        f'Put {first[1]} on top of {kept[1]}: in line {line} depend on `("{label}", "{kept[1]}")`; '
+        "or, when both were applied somewhere already: "
+        f"`python manage.py makemigrations --merge {label}`",
+        facts.names(*leaves),
+        tuple(
+            Related(graph.files[leaf].path, line_of(graph.files[leaf]), "the other leaf")
+            for leaf in leaves
+            if leaf not in (moved, first)
+        ),
+    )
+
+
+def _side(facts: Facts, leaf: Key) -> str:
+    return {"landed": " (in base)", "new": " (new here)", "": ""}[facts.side(leaf)]
+
+
+def _start_of_branch(facts: Facts, moved: Key, kept: Key) -> tuple[Key, int]:
+    """The first migration of the branch that ends in `moved`, and the line where it forks off."""
+    graph = facts.graph
+    shared = graph.ancestors(kept) | {kept}
+    first, seen = moved, {moved}
+    while True:
+        inside = [p for p in sorted(graph.parents[first]) if p[0] == first[0] and p != first]
+        before = [parent for parent in inside if parent not in shared]
+        if not before or before[0] in seen:
+            break
+        first = before[0]
+        seen.add(first)
+    migration = graph.files[first]
+    label = graph.apps[first[0]].label
+    for _, name in inside:
+        reference = reference_to(migration, label, name)
+        if reference is not None:
+            return first, reference.line
+    return first, line_of(migration)

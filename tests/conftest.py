@@ -1,0 +1,96 @@
+"""The same world for every test: no settings of the machine, no skip that CI did not agree to.
+
+A test that needs something a machine may lack carries ``@pytest.mark.needs("container")`` and
+calls `pytest.skip` when it is missing. Where the environment variable REMIGRATE_REQUIRE (names
+with commas between) holds that name, the skip is a failure, and so is a run in which no such test
+passed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+_SCRUBBED = ("ACTIONS_", "GIT_", "GITHUB_", "INPUT_", "RUNNER_")
+_ALSO_SCRUBBED = ("NO_COLOR", "FORCE_COLOR", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "VIRTUAL_ENV")
+_IDENTITY = {
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@example.org",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@example.org",
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
+_passed: set[str] = set()
+_home = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name in list(os.environ):
+        if name.startswith(_SCRUBBED) or name in _ALSO_SCRUBBED:
+            del os.environ[name]
+    home = tempfile.mkdtemp(prefix="remigrate-home-")
+    config.stash[_home] = home
+    os.environ.update(_IDENTITY)
+    os.environ["HOME"] = home
+    os.environ["XDG_CACHE_HOME"] = os.path.join(home, ".cache")
+    os.environ["XDG_CONFIG_HOME"] = os.path.join(home, ".config")
+    # `python`, `remigrate` and `pre-commit` on PATH are those of the environment under test.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(config.stash[_home], ignore_errors=True)
+
+
+def _required() -> set[str]:
+    return {name.strip() for name in os.environ.get("REMIGRATE_REQUIRE", "").split(",")} - {""}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    for marker in item.iter_markers("needs"):
+        report.user_properties.append(("needs", marker.args[0]))
+        if report.skipped and marker.args[0] in _required():
+            why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+            report.outcome = "failed"
+            report.longrepr = f"REMIGRATE_REQUIRE names {marker.args[0]!r}, but: {why}"
+    return report
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and report.passed:
+        _passed.update(str(value) for name, value in report.user_properties if name == "needs")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+        return
+    if session.exitstatus == pytest.ExitCode.OK and _required() - _passed:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    missing = sorted(_required() - _passed)
+    if missing:
+        names = ", ".join(missing)
+        terminalreporter.write_line(
+            f"REMIGRATE_REQUIRE: no test passed that needs: {names}", red=True
+        )
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Top of this project's own repository."""
+    return Path(__file__).resolve().parents[1]

@@ -1,0 +1,95 @@
+import pytest
+
+from remigrate.rules import landed_edited as rule
+from tests.rules.verbs import app, clean, finds, line_in, migration
+
+CODE = '''\
+"""Adds the price."""
+import json
+from django.db import migrations, models
+
+
+def fill(apps, schema_editor):
+    """Fills it."""
+    apps.get_model("shop", "Order").objects.update(price=1)
+
+
+class Migration(migrations.Migration):
+    """The price."""
+
+    dependencies = [("shop", "0001_initial")]
+    operations = [
+        migrations.AddField("order", "price", models.IntegerField(default=0)),
+        migrations.RunPython(fill),
+    ]
+'''
+FIRST = migration()
+BASE = app(_1_initial=FIRST, _2_price=CODE)
+
+
+def changed(old: str, new: str) -> dict[str, str | bytes]:
+    assert old in CODE
+    return app(_1_initial=FIRST, _2_price=CODE.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at"),
+    [
+        ("default=0", "default=1", "default=1"),
+        ("update(price=1)", "update(price=2)", "def fill"),
+        ("import json", "import orjson as json", "orjson"),
+        ("        migrations.RunPython(fill),\n", "", "class Migration"),
+        (
+            "[\n        migrations.Add",
+            "[\n        migrations.RunSQL(''),\n        migrations.Add",
+            "RunSQL",
+        ),
+        ("    operations", "    atomic = False\n    operations", "atomic"),
+        (
+            '("shop", "0001_initial")',
+            '("shop", "0001_initial"), ("auth", "0001_initial")',
+            "class Migration",
+        ),
+    ],
+)
+def test_code_that_does_something_else_now(old: str, new: str, at: str) -> None:
+    head = changed(old, new)
+    finding = finds(rule, head, BASE)
+    assert finding.severity == "warning"
+    assert finding.migrations == ("shop.0002_price",)
+    assert finding.line == line_in(head["shop/migrations/0002_price.py"], at)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"""Adds the price."""', "# Adds the price."),
+        ('    """Fills it."""\n', ""),
+        ('    """The price."""\n\n', ""),
+        (
+            "import json\nfrom django.db import migrations, models",
+            "from django.db import models, migrations\nimport json",
+        ),
+        ("default=0)", "default=0,\n        )"),
+        ("operations = [", "operations = [  # two"),
+    ],
+)
+def test_what_is_no_change(old: str, new: str) -> None:
+    clean(rule, changed(old, new), BASE)
+
+
+def test_a_dependency_that_follows_a_squash() -> None:
+    squash = app(_1_squashed=migration(replaces=["0001_initial"]))
+    source = CODE.replace("0001_initial", "0001_squashed")
+    clean(rule, squash | app(_2_price=source), BASE)
+
+
+def test_replaces_that_has_done_its_work() -> None:
+    squash = app(_1_squashed=migration(replaces=["0001_initial"]))
+    clean(
+        rule, app(_1_squashed=FIRST, _2_price=CODE), app(_1_initial=FIRST, _2_price=CODE) | squash
+    )
+
+
+def test_a_broken_file_is_left_to_another_rule() -> None:
+    clean(rule, changed("class Migration", "class class"), BASE)
