@@ -121,14 +121,13 @@ def _question(
     event = _event(environ)
     name, sha = environ.get("GITHUB_EVENT_NAME", ""), environ.get("GITHUB_SHA", "")
     asked = comparison(name, event, sha, head)
-    if chosen.base is not None:
-        asked = Comparison(_resolved(repository, chosen.base), head.sha, merged=False)
     try:
+        if chosen.base is not None:
+            repository, base = _named(environ, repository, chosen.base, scratch)
+            asked = Comparison(base, head.sha, merged=False)
         repository, asked = _completed(environ, repository, asked, scratch)
     except errors.NetworkFailure as error:
-        why = (
-            f"the commit to compare with is not in this checkout and could not be fetched ({error})"
-        )
+        why = f"the commit to compare with could not be fetched ({error})"
         asked = Comparison(None, head.sha, merged=False, notice=why)
     question = check.Question(
         asked.head,
@@ -139,12 +138,16 @@ def _question(
     return repository, question, asked.notice
 
 
-def _resolved(repository: git.Repository, revision: str) -> str:
-    """The commit that the input ``base`` names, also as a branch of the remote."""
-    try:
-        return git.commits(repository, [revision])[0].sha
-    except errors.RepositoryFailure:
-        return git.commits(repository, [f"origin/{revision}"])[0].sha
+def _named(
+    environ: Mapping[str, str], repository: git.Repository, revision: str, scratch: str
+) -> tuple[git.Repository, str]:
+    """The commit that the input ``base`` names: here, on the remote as known here, or fetched."""
+    for name in (revision, f"refs/remotes/origin/{revision}"):
+        try:
+            return repository, git.commits(repository, [name])[0].sha
+        except errors.RepositoryFailure:
+            continue
+    return _fetched(environ, repository, revision, scratch)
 
 
 def _completed(
@@ -157,22 +160,53 @@ def _completed(
     """
     if asked.base is None:
         return repository, asked
-    if not asked.merged and asked.test_merge and git.is_shallow(repository):
-        repository = _with(environ, repository, asked.test_merge, scratch)
-        merge = git.commits(repository, [asked.test_merge])[0]
-        if len(merge.parents) == 2 and merge.parents[1] == asked.head:
-            asked = Comparison(merge.parents[0], merge.sha, merged=True)
+    if not asked.merged and git.is_shallow(repository) and not _meet(repository, asked):
+        merge = _test_merge(environ, repository, asked.test_merge, scratch)
+        if merge is None:
+            return repository, Comparison(None, asked.head, merged=False, notice=_SHALLOW)
+        repository, commit = merge
+        asked = Comparison(commit.parents[0], commit.sha, merged=True)
     assert asked.base is not None
-    return _with(environ, repository, asked.base, scratch), asked
+    if not git.has_commit(repository, asked.base):
+        repository, _ = _fetched(environ, repository, asked.base, scratch)
+    return repository, asked
 
 
-def _with(
-    environ: Mapping[str, str], repository: git.Repository, sha: str, scratch: str
-) -> git.Repository:
-    if git.has_commit(repository, sha):
-        return repository
+def _meet(repository: git.Repository, asked: Comparison) -> bool:
+    """Whether this checkout reaches back to where base and head parted."""
+    assert asked.base is not None
+    if not git.has_commit(repository, asked.base):
+        return False
+    try:
+        return bool(git.merge_bases(repository, asked.base, asked.head))
+    except errors.RepositoryFailure:  # a commit on the way is missing
+        return False
+
+
+_SHALLOW = (
+    "this checkout is too shallow to tell where base and head parted; give actions/checkout "
+    "`fetch-depth: 0`"
+)
+
+
+def _test_merge(
+    environ: Mapping[str, str], repository: git.Repository, merge: str | None, scratch: str
+) -> tuple[git.Repository, git.Commit] | None:
+    """GitHub's test merge, fetched if need be; None where there is none."""
+    if merge is None:
+        return None
+    if not git.has_commit(repository, merge):
+        repository, _ = _fetched(environ, repository, merge, scratch)
+    commit = git.commits(repository, [merge])[0]
+    return (repository, commit) if len(commit.parents) == 2 else None
+
+
+def _fetched(
+    environ: Mapping[str, str], repository: git.Repository, name: str, scratch: str
+) -> tuple[git.Repository, str]:
     url = f"{environ['GITHUB_SERVER_URL']}/{environ['GITHUB_REPOSITORY']}"
-    return git.fetched(repository, url, sha, _input(environ, "token"), scratch)
+    folder = tempfile.mkdtemp(dir=scratch)
+    return git.fetched(repository, url, name, _input(environ, "token"), folder)
 
 
 def _event(environ: Mapping[str, str]) -> Mapping[str, Any]:

@@ -168,7 +168,7 @@ def _made(merged: Tree, sources: Iterable[Tree | None]) -> frozenset[str]:
 
 def _landed(base: Project, merged: Project, now: Graph) -> Landed:
     """Base's migrations, rows and squashes under the keys that they have in the merged tree."""
-    from remigrate import graph
+    from remigrate import graph, history
     from remigrate.facts import Landed
 
     homes = _homes(base, merged)
@@ -177,7 +177,7 @@ def _landed(base: Project, merged: Project, now: Graph) -> Landed:
         return (homes.get(key[0], key[0]), key[1])
 
     before = graph.build(base)
-    rows = frozenset(moved(key) for key in graph.recorded(base))
+    rows = frozenset(moved(key) for key in history.recorded(base))
     return Landed(
         {moved(key): migration for key, migration in before.files.items()},
         rows,

@@ -196,8 +196,12 @@ def blobs(repository: Repository, oids: Iterable[str], limit: int) -> Iterator[t
             at = end + size + 2
 
 
-def fetched(repository: Repository, url: str, sha: str, token: str, folder: str) -> Repository:
-    """The repository with one more commit, which `folder` holds: nothing is written to its own.
+def fetched(
+    repository: Repository, url: str, name: str, token: str, folder: str
+) -> tuple[Repository, str]:
+    """The repository with one more commit (an id or a ref of the remote), and that commit's id.
+
+    The commit is kept in `folder`: nothing is written to the repository's own.
 
     `token` reaches git in the environment of the one process that fetches. Raises `NetworkFailure`.
     """
@@ -211,21 +215,16 @@ def fetched(repository: Repository, url: str, sha: str, token: str, folder: str)
     basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
     header = {f"http.{url}.extraheader": f"AUTHORIZATION: basic {basic}"} if token else {}
     _fetch(["git", "init", "--quiet", "--bare", store], apart, ())
-    flags = (
-        "--quiet",
-        "--no-tags",
-        "--depth=1",
-        "--no-recurse-submodules",
-        "--no-write-fetch-head",
-    )
+    flags = ("--quiet", "--no-tags", "--depth=1", "--no-recurse-submodules")
     _fetch(
-        ["git", "-C", store, "fetch", *flags, "--end-of-options", url, sha],
+        ["git", "-C", store, "fetch", *flags, "--end-of-options", url, name],
         with_config(apart, header),
         (token, basic),
     )
     own = repository.env.get("GIT_ALTERNATE_OBJECT_DIRECTORIES")
     more = os.pathsep.join(filter(None, (os.path.join(store, "objects"), own)))
-    return repository.with_env({"GIT_ALTERNATE_OBJECT_DIRECTORIES": more})
+    sha = process.run(["git", "-C", store, "rev-parse", "FETCH_HEAD"], apart).stdout
+    return repository.with_env({"GIT_ALTERNATE_OBJECT_DIRECTORIES": more}), sha.decode().strip()
 
 
 def _fetch(argv: list[str], env: dict[str, str], secrets: tuple[str, ...]) -> None:

@@ -5,27 +5,20 @@ the order of its steps is part of the answer: edges inside an app come first, so
 finds the root; replacements come last, so that dependents of a replaced name move to its squash.
 Two things differ on purpose. Nodes are known by the path of their package, as a repository may
 hold several projects with the same labels; and nothing is raised: what Django would raise for is
-kept (`Graph.dangling`, `Graph.cyclic_squashes`, `cycles`), so that all of it can be said at once.
+kept (`Graph.dangling`, `Graph.cyclic_squashes`, `circles`), so that all of it can be said at once.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from remigrate.labels import EXTERNAL, FIRST, LATEST, Labels
 from remigrate.model import Broken, Header, Key, Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
-    from remigrate.model import App, Migration, Project
-
-FIRST, LATEST = "__first__", "__latest__"
-EXTERNAL = "@"
-"""Starts the app part of keys of apps that are not in the tree, as in ``("@auth", "
-""0001_initial")``."""
-
-
-_SIDE_ROOMS = frozenset({"test", "tests", "testing", "example", "examples"})
+    from remigrate.model import Migration, Project
 
 
 class Dangling(NamedTuple):
@@ -39,80 +32,6 @@ class Dangling(NamedTuple):
     target: Key
 
 
-class Labels:
-    """Resolves app labels the way the project would that a migration belongs to."""
-
-    def __init__(self, project: Project) -> None:
-        self.apps = {app.path: app for app in project.apps if app.is_package}
-        self.settings = project.settings
-        self._names = {
-            path: {migration.name for migration in app.migrations}
-            for path, app in self.apps.items()
-        }
-        self._by_label: dict[str, list[App]] = {}
-        for app in self.apps.values():
-            self._by_label.setdefault(app.label, []).append(app)
-        self._near: dict[tuple[str, str], list[str]] = {}
-
-    def candidates(self, label: str, seen_from: str) -> list[str]:
-        """Package paths of the apps called `label`, nearest first; empty when the tree has none.
-
-        Apps of the same project win over all others; then the one that shares most folders with
-        the asking app. Nothing outside of a folder of tests depends on an app inside it.
-        """
-        found = self._near.get((label, seen_from))
-        if found is None:
-            asking = self.apps[seen_from]
-            apps = [a for a in self._by_label.get(label, ()) if seen_from.startswith(_room(a.path))]
-            if len(apps) > 1:
-                siblings = [app for app in apps if app.project == asking.project]
-                apps = sorted(siblings or apps, key=lambda app: _distance(seen_from, app.path))
-            found = self._near[(label, seen_from)] = [app.path for app in apps]
-        return found
-
-    def key(self, label: str, name: str, seen_from: str) -> Key:
-        """The key that ``(label, name)`` means in a migration of the app `seen_from`.
-
-        Of several apps with that label the nearest one that has the name is meant; if none has
-        it, the nearest one.
-        """
-        if label == self.apps[seen_from].label:
-            return (seen_from, name)
-        paths = self.candidates(label, seen_from)
-        if not paths:
-            return (EXTERNAL + label, name)
-        if len(paths) > 1:
-            paths = [path for path in paths if name in self._names[path]] or paths
-        return (paths[0], name)
-
-    def swapped(self, reference: Reference, seen_from: str) -> str | None:
-        """The app label that a swappable dependency names; None when that cannot be told."""
-        project = self.apps[seen_from].project
-        value = self.settings.get((project, reference.label))
-        if value is None and project != "." and (project, reference.label) not in self.settings:
-            value = self.settings.get((".", reference.label))
-        return value.split(".", 1)[0] if value else None
-
-
-def _room(path: str) -> str:
-    """The folder of tests or examples that `path` is in, with ``/`` at the end; else empty."""
-    folders = path.split("/")
-    for depth, folder in enumerate(folders, 1):
-        if folder in _SIDE_ROOMS:
-            return "/".join(folders[:depth]) + "/"
-    return ""
-
-
-def _distance(one: str, other: str) -> tuple[int, str]:
-    left, right = one.split("/"), other.split("/")
-    shared = 0
-    for a, b in zip(left, right, strict=False):
-        if a != b:
-            break
-        shared += 1
-    return (len(left) + len(right) - 2 * shared, other)
-
-
 class Graph:
     """Migrations and their order, after replacement. Made by `build`; do not change it."""
 
@@ -124,6 +43,7 @@ class Graph:
         "files",
         "labels",
         "nodes",
+        "outside",
         "parents",
         "references",
         "replaced_by",
@@ -148,6 +68,8 @@ class Graph:
         """Names that a squash has taken the place of, whether or not a file has them still."""
         self.cyclic_squashes: tuple[Key, ...] = ()
         self.dangling: tuple[Dangling, ...] = ()
+        self.outside: dict[Key, set[Key]] = {}
+        """Migrations of apps that are not in the tree, and what wants to run before them."""
 
     def name(self, key: Key) -> str:
         """``label.name``, as people write it."""
@@ -354,58 +276,12 @@ def _drop_missing(graph: Graph) -> None:
     dangling: list[Dangling] = []
     for target, references in graph.references.items():
         if target in graph.nodes and graph.nodes[target] is None:
-            if not target[0].startswith(EXTERNAL):
+            parents, _ = graph._remove(target)
+            if target[0].startswith(EXTERNAL):
+                graph.outside[target] = parents
+            else:
                 dangling += references
-            graph._remove(target)
     graph.dangling = tuple(dangling)
-
-
-def recorded(project: Project) -> set[Key]:
-    """Rows of ``django_migrations`` in a database that has applied everything in `project`.
-
-    Django records a squash together with everything that it replaces
-    (``MigrationExecutor.record_migration``, ``check_replacements``). Of apps that are not in the
-    tree, it has applied what migrations of the tree depend on.
-    """
-    labels = Labels(project)
-    rows: set[Key] = set()
-    for app in labels.apps.values():
-        for migration in app.migrations:
-            rows.add(migration.key)
-            if not isinstance(migration.header, Header):
-                continue
-            for ref in migration.header.replaces:
-                rows.add(labels.key(ref.label, ref.name, app.path))
-            for ref in migration.header.dependencies:
-                if not ref.swappable and ref.name not in (FIRST, LATEST):
-                    key = labels.key(ref.label, ref.name, app.path)
-                    if key[0].startswith(EXTERNAL):
-                        rows.add(key)
-    return rows
-
-
-def inconsistencies(graph: Graph, applied: Collection[Key]) -> Iterator[tuple[Key, Key]]:
-    """Pairs (applied, unapplied dependency) for which ``check_consistent_history`` raises."""
-    covered: dict[Key, bool] = {}
-    for child in sorted(key for key in applied if key in graph.nodes):
-        for parent in sorted(graph.parents[child]):
-            if parent not in applied and not _covered(graph, parent, applied, covered):
-                yield child, parent
-
-
-def _covered(graph: Graph, key: Key, applied: Collection[Key], memo: dict[Key, bool]) -> bool:
-    """``MigrationLoader.all_replaced_applied``: all that a squash replaces is applied."""
-    stack = [key]
-    while stack:
-        top = stack[-1]
-        open_keys = [k for k in graph.squashes.get(top, ()) if k not in applied]
-        waiting = [k for k in open_keys if k in graph.squashes and k not in memo and k != top]
-        if waiting and not set(waiting) <= set(stack):
-            stack += [k for k in waiting if k not in stack]
-            continue
-        memo[top] = top in graph.squashes and all(memo.get(k, False) for k in open_keys)
-        stack.pop()
-    return memo[key]
 
 
 def uncertain(graph: Graph, app: str) -> list[Key]:
@@ -421,77 +297,3 @@ def uncertain(graph: Graph, app: str) -> list[Key]:
             )
         )
     ]
-
-
-def cycles(graph: Graph) -> list[tuple[Key, ...]]:
-    """One shortest circle for each knot of the graph, each in order of dependency.
-
-    ``(a, b, c)`` means that a depends on c, b on a, c on b.
-    """
-    return [_shortest_circle(graph, knot) for knot in _knots(graph)]
-
-
-def _knots(graph: Graph) -> list[set[Key]]:
-    """Strongly connected parts with more than one node, or with an edge to itself.
-
-    What can be peeled off from the roots up and from the leaves down is in no circle; that leaves
-    nothing at all in a healthy graph, and little to search in a sick one.
-    """
-    rest = _peel(set(graph.nodes), graph.parents, graph.children)
-    rest = _peel(rest, graph.children, graph.parents)
-    knots: list[set[Key]] = []
-    while rest:
-        start = min(rest)
-        forward = _reach(start, graph.children, rest)
-        knot = forward & _reach(start, graph.parents, rest)
-        if knot:
-            knots.append(knot)
-        rest -= knot | {start}
-    return knots
-
-
-def _peel(nodes: set[Key], before: dict[Key, set[Key]], after: dict[Key, set[Key]]) -> set[Key]:
-    waiting = {
-        key: len(before[key] & nodes) if len(nodes) < len(before) else len(before[key])
-        for key in nodes
-    }
-    ready = [key for key, count in waiting.items() if not count]
-    rest = set(nodes)
-    while ready:
-        key = ready.pop()
-        rest.discard(key)
-        for other in after[key]:
-            if other in rest:
-                waiting[other] -= 1
-                if not waiting[other]:
-                    ready.append(other)
-    return rest
-
-
-def _reach(start: Key, neighbours: dict[Key, set[Key]], within: set[Key]) -> set[Key]:
-    """What can be reached from `start` by at least one step."""
-    seen: set[Key] = set()
-    stack = [start]
-    while stack:
-        for key in neighbours[stack.pop()] & within:
-            if key not in seen:
-                seen.add(key)
-                stack.append(key)
-    return seen
-
-
-def _shortest_circle(graph: Graph, knot: set[Key]) -> tuple[Key, ...]:
-    start = min(knot)
-    came_from: dict[Key, Key] = {}
-    queue = [start]
-    for key in queue:
-        for child in sorted(graph.children[key] & knot):
-            if child == start:
-                path = [key]
-                while path[-1] != start:
-                    path.append(came_from[path[-1]])
-                return tuple(reversed(path))
-            if child not in came_from:
-                came_from[child] = key
-                queue.append(child)
-    raise AssertionError("a knot without a circle")

@@ -96,6 +96,8 @@ def _headers(tree: Tree, cache: Cache, files: Collection[Entry]) -> dict[str, He
 
 def _is_django(package: _Package, headers: Mapping[str, Header | Broken]) -> bool:
     """Whether the folder holds Django's migrations, and not something else of the same name."""
+    if ("/" + package.path).endswith("/django/db/migrations"):
+        return False  # a copy of Django: this is the machinery itself
     if not package.modules:
         return package.is_package and package.config is not None
     return package.label is not None or any(

@@ -154,6 +154,7 @@ def _apart(repository: git.Repository, folder: str) -> dict[str, str]:
     """An environment in which git reads the repository's objects and writes new ones to "
     "`folder`."""
     own = _path_of(repository, "objects")
+    os.makedirs(os.path.join(folder, "objects"))
     more = repository.env.get("GIT_ALTERNATE_OBJECT_DIRECTORIES")
     who = {"NAME": "remigrate", "EMAIL": "remigrate@localhost", "DATE": "@0 +0000"}
     return {

@@ -23,6 +23,14 @@ def test_a_new_migration_that_runs_before_a_landed_one() -> None:
     assert finding.line == line_in(new, "0001_initial")
 
 
+def test_a_new_migration_before_one_of_an_app_that_is_not_in_the_repository() -> None:
+    base = app(_1_initial=migration("admin.0001_initial"))
+    new = migration(app="blog", run_before=["admin.0001_initial"])
+    finding = finds(rule, base | app("blog", _1_initial=new), base)
+    assert finding.migrations == ("blog.0001_initial", "admin.0001_initial")
+    assert finding.line == line_in(new, "0001_initial")
+
+
 def test_several_landed_ones_after_it_are_one_finding() -> None:
     new = migration(app="blog", run_before=["shop.0001_initial", "shop.0002_stock"])
     assert len(finds(rule, BASE | app("blog", _1_initial=new), BASE).migrations) == 3

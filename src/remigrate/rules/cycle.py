@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from remigrate.circles import cycles
 from remigrate.facts import line_of
-from remigrate.graph import cycles
 from remigrate.model import Finding, Header, Key, Related, Severity
 
 if TYPE_CHECKING:

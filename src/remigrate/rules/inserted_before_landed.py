@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from remigrate.facts import line_of
-from remigrate.graph import inconsistencies
+from remigrate.history import inconsistencies
 from remigrate.model import Finding, Header, Key, Related, Severity
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _finding(facts: Facts, parent: Key, children: list[Key]) -> Finding:
         tuple(
             Related(graph.files[key].path, line_of(graph.files[key]), f"has to run after {name}")
             for key in children
-            if graph.files[key].path != path
+            if key in graph.files and graph.files[key].path != path
         ),
     )
 
@@ -69,12 +69,12 @@ def _finding(facts: Facts, parent: Key, children: list[Key]) -> Finding:
 def _place(facts: Facts, parent: Key, child: Key) -> tuple[str, int]:
     """The ``run_before`` of the new migration, or the dependency of the landed one."""
     graph = facts.graph
-    new, landed = graph.files[parent], graph.files[child]
+    new, landed = graph.files[parent], graph.files.get(child)
     if isinstance(new.header, Header):
         for ref in new.header.run_before:
             if graph.labels.key(ref.label, ref.name, parent[0]) == child:
                 return new.path, ref.line
-    if isinstance(landed.header, Header):
+    if landed is not None and isinstance(landed.header, Header):
         for ref in landed.header.dependencies:
             if graph.labels.key(ref.label, ref.name, child[0]) == parent:
                 return landed.path, ref.line
