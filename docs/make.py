@@ -1,0 +1,93 @@
+"""Makes what can be made of the documentation: the rules' page, the README's picture and tables.
+
+``python docs/make.py`` writes them. A test holds them equal to what the code says.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from pathlib import Path
+
+import yaml
+
+from remigrate import console, demo, rules
+
+DOCS = Path(__file__).resolve().parent
+WIDTH = 100
+
+_INTRODUCTION = """\
+# Rules
+
+What Remigrate finds, why it hurts and how to fix it. This page is made from the rules themselves by
+`python docs/make.py`.
+
+`--select` and `--ignore` (and the keys of the same names in `[tool.remigrate]`) take codes,
+beginnings of codes, and names: `--ignore RM104`, `--select RM1,landed-edited`.
+
+| Code | Rule | Severity | Says |
+|---|---|---|---|
+"""
+
+
+def rules_page() -> str:
+    """The page of the rules."""
+    infos = rules.described()
+    rows = [
+        f"| [{i.code}](#{i.code.lower()}-{i.name}) | {i.name} | {i.severity} | {i.summary} |\n"
+        for i in infos
+    ]
+    sections = [
+        f"\n## {i.code} {i.name}\n\n{i.summary}\n\n{_emphasised(i.help_text)}\n" for i in infos
+    ]
+    return _INTRODUCTION + "".join(rows + sections)
+
+
+def _emphasised(text: str) -> str:
+    return re.sub(r"^(Why it hurts|How to fix):", r"**\1:**", text, flags=re.MULTILINE)
+
+
+def finding() -> str:
+    """What a terminal shows of the first finding of ``remigrate demo``, with its colours."""
+    out = io.StringIO()
+    demo.run(console.Console("always", {}, out, io.StringIO()), os.environ)
+    told = out.getvalue()
+    start = told.index("\033[2m$\033[0m")
+    return told[start : told.index("The same as a picture")].rstrip() + "\n"
+
+
+def picture() -> str:
+    """The same as an SVG."""
+    from rich.console import Console
+    from rich.text import Text
+
+    recorder = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
+    recorder.print(Text.from_ansi(finding()))
+    return recorder.export_svg(title="remigrate check", unique_id="remigrate")
+
+
+def readme() -> str:
+    """The README, its tables made anew from ``action.yml``."""
+    action = yaml.safe_load((DOCS.parent / "action.yml").read_text())
+    text = (DOCS.parent / "README.md").read_text()
+    for kind, title in (("inputs", "Input"), ("outputs", "Output")):
+        rows = [
+            f"| `{name}` | {each['description'].strip()} |" for name, each in action[kind].items()
+        ]
+        table = "\n".join([f"| {title} | |", "|---|---|", *rows])
+        start, end = f"<!-- {kind}: made by docs/make.py -->\n", f"\n<!-- end of {kind} -->"
+        before, _, rest = text.partition(start)
+        text = f"{before}{start}{table}{end}{rest.partition(end)[2]}"
+    return text
+
+
+def main() -> None:
+    """Write everything that is made."""
+    (DOCS / "rules.md").write_text(rules_page())
+    (DOCS / "finding.svg").write_text(picture())
+    (DOCS.parent / "README.md").write_text(readme())
+
+
+if __name__ == "__main__":
+    main()

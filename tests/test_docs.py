@@ -1,0 +1,139 @@
+"""The documentation says what the code does: made pages, tables, the README's commands."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from remigrate import errors, options
+from tests.rules.verbs import app, migration
+
+
+@pytest.fixture(scope="module")
+def made(root: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_make", root / "docs/make.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_the_rules_is_what_the_rules_say(root: Path, made: ModuleType) -> None:
+    assert (root / "docs/rules.md").read_text() == made.rules_page(), "run: python docs/make.py"
+
+
+def test_the_picture_shows_what_the_demo_shows(root: Path, made: ModuleType) -> None:
+    assert (root / "docs/finding.svg").read_text() == made.picture(), "run: python docs/make.py"
+
+
+def test_the_tables_of_the_readme_are_those_of_the_action(root: Path, made: ModuleType) -> None:
+    assert (root / "README.md").read_text() == made.readme(), "run: python docs/make.py"
+
+
+@pytest.fixture(scope="module")
+def readme(root: Path) -> str:
+    return (root / "README.md").read_text()
+
+
+def blocks(readme: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", readme, re.M | re.S)
+
+
+def commands(readme: str) -> list[list[str]]:
+    return [
+        shlex.split(line, comments=True)
+        for block in blocks(readme, "sh")
+        for line in block.splitlines()
+    ]
+
+
+def table(readme: str, comment: str) -> dict[str, str]:
+    rows = readme.partition(f"<!-- {comment}")[2].partition("\n\n")[0].splitlines()[3:]
+    cells = [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in rows]
+    return {row[0]: row[-1] for row in cells}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone with a branch `topic`, as somebody has who reads the README."""
+    upstream = tmp_path_factory.mktemp("upstream")
+    files = app(_1_initial=migration(), _2_stock=migration("0001_initial"))
+    for path, source in files.items():
+        (upstream / path).parent.mkdir(parents=True, exist_ok=True)
+        (upstream / path).write_text(str(source))
+    clone = tmp_path_factory.mktemp("home") / "shop"
+    for words in (
+        ["init", "--quiet", "--initial-branch=main", upstream],
+        ["-C", upstream, "add", "."],
+        ["-C", upstream, "commit", "--quiet", "--message=A shop"],
+        ["clone", "--quiet", upstream, clone],
+        ["-C", clone, "branch", "topic"],
+    ):
+        subprocess.run(["git", *map(str, words)], check=True, timeout=60)
+    return clone
+
+
+def test_every_remigrate_command_of_the_readme_works(readme: str, project: Path) -> None:
+    own = [words for words in commands(readme) if words[0] == "remigrate"]
+    assert len(own) > 5
+    for words in own:
+        done = subprocess.run(words, cwd=project, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, ""), (words, done.stderr)
+    assert (project / "report.json").is_file()
+
+
+def test_the_other_commands_are_those_that_ci_and_the_hooks_run(readme: str, root: Path) -> None:
+    others = [words for words in commands(readme) if words[0] != "remigrate"]
+    assert others == [
+        ["make", "demo"],
+        ["make", "test"],
+        ["pipx", "install", "git+https://github.com/remigrate/remigrate"],
+    ]
+    ci = (root / ".ci/run").read_text()
+    assert "make demo" in ci
+    assert "make test" in ci
+
+
+def test_the_workflow_of_the_readme_is_one(readme: str, tmp_path: Path) -> None:
+    workflow = tmp_path / "migrations.yml"
+    workflow.write_text(blocks(readme, "yaml")[0])
+    schema = ["--builtin-schema", "vendor.github-workflows"]
+    subprocess.run(["check-jsonschema", *schema, workflow], check=True, timeout=60)
+
+
+def test_the_hooks_of_the_readme_are_the_ones_that_there_are(
+    readme: str, root: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(blocks(readme, "yaml")[1])
+    subprocess.run(["pre-commit", "validate-config", config], check=True, timeout=60)
+    hooks = yaml.safe_load(config.read_text())["repos"][0]["hooks"]
+    manifest = yaml.safe_load((root / ".pre-commit-hooks.yaml").read_text())
+    assert [hook["id"] for hook in hooks] == [hook["id"] for hook in manifest]
+
+
+def test_the_exit_codes_of_the_readme_are_those_of_the_program(readme: str) -> None:
+    own = {errors.OK, errors.FINDINGS, errors.BUG, errors.INTERRUPTED}
+    own |= {failure.exit_code for failure in errors.Failure.__subclasses__()}
+    assert {int(code) for code in table(readme, "exit codes")} == own
+
+
+def test_the_configuration_of_the_readme_is_accepted(readme: str, tmp_path: Path) -> None:
+    config = tmp_path / "pyproject.toml"
+    config.write_text(blocks(readme, "toml")[0])
+    read = options.from_file(os.fspath(config), os.fspath(tmp_path))
+    assert options.merged({}, read.values).fail_on == "warning"
+
+
+def test_every_link_of_the_readme_leads_somewhere(readme: str, root: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", readme):
+        assert target.startswith("https://") or (root / target).exists(), target
