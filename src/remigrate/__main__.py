@@ -7,6 +7,8 @@ import sys
 
 from remigrate import verdict
 
+_INTERRUPTED = 130  # errors.py is not imported on this path
+
 
 def main() -> int:
     """Run the command line of this process. Returns its exit code."""
@@ -15,12 +17,26 @@ def main() -> int:
 
 def run(words: list[str]) -> int:
     """Run one command line. Returns its exit code."""
-    code = verdict.repeated(words, os.environ)
+    _open_what_is_closed()
+    try:
+        code = verdict.repeated(words, os.environ)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except OSError:  # the result cannot be written: the command line says so, or knows what to do
+        code = None
     if code is None:
         from remigrate import cli
 
         code = cli.main(words)
     return code
+
+
+def _open_what_is_closed() -> None:
+    """Python has None for a standard stream that was closed by whoever started it."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the whole run
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ def _completed(
     """
     if asked.base is None:
         return repository, asked
-    if not asked.merged and git.is_shallow(repository) and not _meet(repository, asked):
+    if not asked.merged and repository.shallow and not _meet(repository, asked):
         merge = _test_merge(environ, repository, asked.test_merge, scratch)
         if merge is None:
             return repository, Comparison(None, asked.head, merged=False, notice=_SHALLOW)

@@ -43,17 +43,20 @@ class DiskCache:
         self._warn = warn
         self._edition = home.edition()
         self._usable = True
+        self._warned = False
 
     def get(self, keys: list[str]) -> dict[str, object]:
         """The values of those `keys` that are known and undamaged."""
-        if not keys or not os.path.exists(self._path):
+        if not keys or not self._usable or not os.path.exists(self._path):
             return {}
         try:
             return self._select(keys)
         except sqlite3.DatabaseError as error:
             if "no such table" not in str(error):  # another process has only just begun it
                 self._give_up(error)
-            return {}
+        except (TypeError, ValueError) as error:  # not what we write
+            self._give_up(error)
+        return {}
 
     def _select(self, keys: list[str]) -> dict[str, object]:
         found: dict[str, object] = {}
@@ -63,9 +66,9 @@ class DiskCache:
             for start in range(0, len(keys), _CHUNK):
                 part = [self._edition + key for key in keys[start : start + _CHUNK]]
                 marks = ",".join("?" * len(part))
-                query = f"SELECT key, value, checksum FROM seen WHERE key IN ({marks})"
+                query = f"SELECT key, value, checksum FROM seen WHERE key IN ({marks})"  # noqa: S608
                 for key, value, checksum in store.execute(query, part):
-                    if zlib.crc32(value) != checksum:
+                    if _checksum(key, value) != checksum:
                         damaged = True
                         continue
                     found[key[len(self._edition) :]] = json.loads(value)
@@ -92,7 +95,8 @@ class DiskCache:
         rows = []
         for key, value in values.items():
             text = json.dumps(value, separators=(",", ":")).encode()
-            rows.append((self._edition + key, text, zlib.crc32(text)))
+            key = self._edition + key
+            rows.append((key, text, _checksum(key, text)))
         store = sqlite3.connect(self._path, timeout=_WAIT)
         try:
             with store:
@@ -108,15 +112,25 @@ class DiskCache:
     def _give_up(self, why: object) -> None:
         """Put a damaged store out of the way; leave one that is merely busy or read-only."""
         busy = isinstance(why, OSError | sqlite3.OperationalError)
-        if self._usable:
-            what = "was not used" if busy else "was damaged and is made anew"
+        self._usable = not busy and self._removed()
+        if not self._warned:
+            what = "was damaged and is made anew" if self._usable else "was not used"
             self._warn(f"the cache {self._path} {what} ({why})")
-        self._usable = not busy
-        if not busy:
-            try:
-                os.unlink(self._path)
-            except OSError:
-                self._usable = False
+        self._warned = True
+
+    def _removed(self) -> bool:
+        """Remove the store, and the journal that would be played back into the next one."""
+        try:
+            os.unlink(self._path)
+            if os.path.exists(self._path + "-journal"):
+                os.unlink(self._path + "-journal")
+        except OSError:
+            return False
+        return True
+
+
+def _checksum(key: str, value: bytes) -> int:
+    return zlib.crc32(value, zlib.crc32(key.encode()))
 
 
 def default_path(environ: Mapping[str, str]) -> str | None:

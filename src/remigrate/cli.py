@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from remigrate import __version__, console, errors, git
-from remigrate.options import (
-    BY_NAME,
-    PICTURES,
-    Options,
-    attribute,
-    codes,
-    from_file,
-    merged,
-)
+from remigrate import __version__, arguments, console, errors, git
+from remigrate.options import Configuration, Options, from_file, merged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from remigrate.load import Cache
     from remigrate.model import Report
+    from remigrate.rules import Rule
 
-_EVERYWHERE = ("cache", "quiet", "verbose", "color", "config")
-_CHECK = ("base", "head", "index", "drift", "format", "output", "select", "ignore", "fail-on")
-_GRAPH = ("head", "app", "format", "output")
-
-_EXAMPLES = """\
-examples:
-  remigrate check                        the work tree
-  remigrate check --base origin/main     what merging this branch would break
-  remigrate check --index                what the next commit would break
-  remigrate graph --app shop             a picture, to paste into a Markdown page
-  remigrate demo                         see it find something, on a throwaway project
-
-exit codes:
-  0 nothing found   1 findings   2 wrong usage or configuration   3 repository cannot be read
-  4 the project's environment failed   5 network   70 a bug of ours   130 interrupted
-"""
+_MANY = 500
+"""Files; fewer are read faster than anybody wonders what takes so long."""
 
 
 class Call(NamedTuple):
@@ -49,34 +28,37 @@ class Call(NamedTuple):
     """The command line."""
     environ: Mapping[str, str]
     options: Options
-    files: Mapping[str, bytes | None]
-    """The configuration files that were looked at."""
+    configuration: Configuration
     say: console.Console
+    started: float
+    """By the clock of `time.perf_counter`."""
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run one command. Returns the exit code; every expected failure is one line with a way out."""
+    started = time.perf_counter()
     environ = os.environ if environ is None else environ
     words = tuple(sys.argv[1:] if argv is None else argv)
     say = console.standard("auto", environ)
     try:
-        given = dict(vars(_parser().parse_args(words)))
-        run: Callable[[Call], int] = given.pop("command")
+        given = dict(vars(arguments.parser().parse_args(words)))
+        say = console.standard(str(given.get("color", "auto")), environ, "quiet" in given)
+        run = _COMMANDS[given.pop("command")]
         config = given.get("config")
         read = from_file(str(config) if config else None, str(given.get("path", ".")))
         options = merged(given, read.values)
         say = console.standard(options.color, environ, options.quiet)
-        return run(Call(words, environ, options, read.files, say))
+        return run(Call(words, environ, options, read, say, started))
     except errors.Failure as error:
         say.failure(error)
         return error.exit_code
-    except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:  # help or the version was printed
+        say.result("")
         return errors.OK
     except KeyboardInterrupt:
         say.remark("interrupted")
         return errors.INTERRUPTED
-    except Exception:
+    except Exception:  # noqa: BLE001 - a bug of ours, said as such
         import traceback
 
         traceback.print_exc()
@@ -93,41 +75,110 @@ def _check(call: Call) -> int:
             "this version cannot check drift yet",
             "Leave --drift out; the graph is checked without it.",
         )
-    repository = git.open_repository(options.path, call.environ)
-    question = check.Question(
-        options.head, options.from_index, options.base, modules=options.migration_modules
-    )
-    if options.from_index:
-        question = question._replace(strays=_asks_about_files(options))
-    answer = check.look(repository, question, disk_cache(call))
     from remigrate import rules
 
-    report = check.report(answer, rules.chosen(options.select, options.ignore))
-    if not report.apps:
-        call.say.remark(f"no migrations found in {options.path}")
-    text = rendered(report, options.format, call.say.colored)
+    chosen = rules.chosen(options.select, options.ignore)
+    repository = git.open_repository(options.path, call.environ)
+    strays, notices = _about_files(options, chosen, repository)
+    question = check.Question(
+        options.head, options.from_index, options.base, strays, modules=options.migration_modules
+    )
+    watched = _Watched(disk_cache(call), call.say)
+    answer = check.look(repository, question, watched)
+    report = check.report(answer, chosen, notices)
+    if not report.apps and not report.findings:
+        _warn_of_nothing(call)
+    colored = call.say.colored and (options.output is None or options.color == "always")
+    text = rendered(report, options.format, colored)
     code = check.exit_code(report, options.fail_on)
     call.say.result(text, options.output)
+    if options.format not in ("github", "markdown"):  # these two hold them
+        for notice in report.notices:
+            call.say.remark(notice)
+    _explain(call, repository, watched, report.base)
     if report.apps and not options.output and options.cache:
         remember(call, repository, text, code)
     return code
 
 
-def _asks_about_files(options: Options) -> bool:
+def _about_files(
+    options: Options, chosen: Iterable[Rule], repository: git.Repository
+) -> tuple[bool, list[str]]:
+    """Whether to look for files that git and the disk disagree about, and why not, if wanted."""
     from remigrate import rules
 
-    chosen = rules.chosen(options.select, options.ignore)
-    return any(rule in chosen for rule in rules.ABOUT_FILES)
+    wanted = [rule for rule in chosen if rule in rules.ABOUT_FILES]
+    if not wanted or not (options.from_index or options.select):
+        return False, []
+    if options.head is None and repository.top is not None:
+        return True, []
+    codes_ = ", ".join(rule.CODE for rule in wanted)
+    return False, [
+        f"{codes_}: not checked, as a commit was read, and these are about files on disk."
+    ]
+
+
+def _warn_of_nothing(call: Call) -> None:
+    call.say.warn(
+        f"no migrations found in {call.options.path}",
+        "Name the folder of a Django project as PATH. For migrations that are not in folders "
+        "called migrations, set migration-modules in [tool.remigrate].",
+    )
+
+
+class _Watched:
+    """A cache that counts what it knows, and shows on a terminal that the rest is being read."""
+
+    def __init__(self, cache: Cache, say: console.Console) -> None:
+        self._cache, self._say = cache, say
+        self._asked: set[str] = set()
+        self._read: set[str] = set()
+
+    def get(self, keys: list[str]) -> dict[str, object]:
+        found = self._cache.get(keys)
+        unknown = set(keys) - found.keys() - self._asked
+        self._asked.update(keys)
+        self._read |= unknown
+        if len(unknown) >= _MANY:
+            self._say.progress(f"reading {len(unknown):,} files …")
+        return found
+
+    def put(self, values: dict[str, object]) -> None:
+        self._cache.put(values)
+        self._say.done()
+
+    def counted(self) -> str:
+        return f"{len(self._read)} read, {len(self._asked) - len(self._read)} remembered"
+
+
+def _explain(
+    call: Call, repository: git.Repository, watched: _Watched, base: str | None = None
+) -> None:
+    """For --verbose: what was read, and how long it took."""
+    options = call.options
+    if not options.verbose:
+        return
+    place = repository.top or os.path.abspath(repository.path)
+    head = options.head or ("HEAD" if repository.top is None else "")
+    tree = f"commit {head}" if head else "index" if options.from_index else "work tree"
+    into = f", merged into {options.base} ({base[:12]})" if base else ""
+    files = [path for path, content in call.configuration.files.items() if content is not None]
+    config = files[-1] if call.configuration.values else "none"
+    call.say.remark(f"configuration: {config}")
+    call.say.remark(f"read: {tree} of {place}{into}")
+    took = time.perf_counter() - call.started
+    call.say.remark(f"files: {watched.counted()}, in {took:.2f} seconds")
 
 
 def remember(call: Call, repository: git.Repository, text: str, code: int) -> None:
     """Keep a result that was said whole on standard output, for the next time."""
-    if repository.observed.repeatable and not call.say.warned:
+    if repository.observed.repeatable and not call.say.spoke:
         from remigrate import verdict
 
         said = text.encode(sys.stdout.encoding, "backslashreplace")
         answers = repository.observed.answers
-        verdict.remember(call.words, call.environ, verdict.Verdict(code, said, answers, call.files))
+        kept = verdict.Verdict(code, said, answers, call.configuration.files)
+        verdict.remember(call.words, call.environ, kept)
 
 
 def disk_cache(call: Call) -> Cache:
@@ -167,9 +218,12 @@ def _graph(call: Call) -> int:
 
     options = call.options
     repository = git.open_repository(options.path, call.environ)
-    picture = draw.picture(repository, options, disk_cache(call))
-    form = options.format if options.format in PICTURES else PICTURES[0]
-    call.say.result(draw.rendered(picture, form, call.environ), options.output)
+    watched = _Watched(disk_cache(call), call.say)
+    picture = draw.picture(repository, options, watched)
+    if not picture.nodes:
+        _warn_of_nothing(call)
+    call.say.result(draw.rendered(picture, options.drawing, call.environ), options.output)
+    _explain(call, repository, watched)
     return errors.OK
 
 
@@ -179,103 +233,4 @@ def _demo(call: Call) -> int:
     return demo.run(call.say, call.environ)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and where to find out more."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise errors.UsageFailure(message, f"{self.prog} --help tells more.")
-
-
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    """argparse makes one for every argument; given a width it need not import shutil for it."""
-    try:
-        width = os.get_terminal_size().columns
-    except OSError:
-        width = 100
-    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=28, width=min(width, 100))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        "remigrate",
-        description="Keeps the migration history of Django projects healthy.",
-        epilog=_EXAMPLES,
-        formatter_class=_formatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"remigrate {__version__}")
-    commands = parser.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, prog="remigrate"
-    )
-    check = _command(
-        commands, "check", _check, _CHECK, "find conflicts and inconsistencies in a migration graph"
-    )
-    _path(check)
-    graph = _command(commands, "graph", _graph, _GRAPH, "draw the migration graph")
-    _path(graph)
-    _command(commands, "demo", _demo, (), "watch it work on a throwaway repository, offline")
-    return parser
-
-
-def _path(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "path",
-        nargs="?",
-        metavar="PATH",
-        default=argparse.SUPPRESS,
-        help="a work tree, a folder in one, or a bare repository (default: .)",
-    )
-
-
-def _command(
-    commands: argparse._SubParsersAction[_Parser],
-    name: str,
-    run: Callable[[Call], int],
-    options: Sequence[str],
-    help_: str,
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name,
-        help=help_,
-        description=f"{help_.capitalize()}.",
-        allow_abbrev=False,
-        formatter_class=_formatter,
-    )
-    parser.set_defaults(command=run)
-    groups: dict[str, argparse._MutuallyExclusiveGroup] = {}
-    for option in (*options, *_EVERYWHERE):
-        pair = {"head": "tree", "index": "tree", "quiet": "words", "verbose": "words"}.get(option)
-        target: argparse._ActionsContainer = parser
-        if pair:
-            target = groups.setdefault(pair, parser.add_mutually_exclusive_group())
-        _add(target, name, option)
-    return parser
-
-
-def _add(parser: argparse._ActionsContainer, command: str, name: str) -> None:
-    option = BY_NAME[name]
-    dest, flag = attribute(name), f"--{name}"
-    shared = {"dest": dest, "default": argparse.SUPPRESS}
-    if name == "drift":
-        action = argparse.BooleanOptionalAction
-        parser.add_argument(flag, action=action, help=option.help, **shared)  # type: ignore[arg-type]
-    elif name == "cache":
-        parser.add_argument(
-            "--no-cache", action="store_false", help="do not remember anything", **shared
-        )  # type: ignore[arg-type]
-    elif option.kind == "flag":
-        parser.add_argument(flag, action="store_true", help=option.help, **shared)  # type: ignore[arg-type]
-    elif option.kind == "choice":
-        choices = PICTURES if (command, name) == ("graph", "format") else option.choices
-        default = choices[0] if name == "format" else option.default
-        parser.add_argument(
-            flag, choices=choices, help=f"{option.help} (default: {default})", **shared
-        )  # type: ignore[arg-type]
-    elif option.kind == "labels":
-        parser.add_argument(
-            flag, action="append", metavar=option.metavar, help=option.help, **shared
-        )  # type: ignore[arg-type]
-    elif option.kind == "codes":
-        parser.add_argument(flag, type=codes, metavar=option.metavar, help=option.help, **shared)  # type: ignore[arg-type]
-    else:
-        parser.add_argument(flag, metavar=option.metavar, help=option.help, **shared)  # type: ignore[arg-type]
+_COMMANDS: dict[str, Callable[[Call], int]] = {"check": _check, "graph": _graph, "demo": _demo}

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import IO, TYPE_CHECKING
 
-from remigrate.errors import Failure
+from remigrate.errors import Failure, UsageFailure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,31 +29,67 @@ class Console:
         self._colored_err = use_color(color, environ, err)
         self._out, self._err = out, err
         self._quiet = quiet
-        self.warned = False
+        self._moving = not quiet and err.isatty() and environ.get("TERM") != "dumb"
+        self._passing = False
+        self.spoke = False
+        """Whether anything was said that is not in the result."""
 
     def result(self, text: str, path: str | None = None) -> None:
-        """Print the result, or write it to the file `path`: wholly or not at all."""
+        """Print the result, or write it to the file `path`: wholly or not at all.
+
+        A reader that has seen enough may close the pipe; a full disk is a `Failure`.
+        """
         if path is not None:
             _write(path, text)
             return
-        self._out.write(text)
-        self._out.flush()
+        try:
+            self._out.write(text)
+            self._out.flush()
+        except BrokenPipeError:
+            silence(self._out)
+        except OSError as error:
+            silence(self._out)
+            raise Failure(
+                f"standard output cannot be written: {error.strerror}",
+                "Make room there, or write the result to a file: --output FILE.",
+            ) from error
 
     def remark(self, text: str) -> None:
         """Say something beside the result, unless the user wants quiet."""
         if not self._quiet:
-            self._err.write(f"{painted(text, 'dim', self._colored_err)}\n")
+            self._say(painted(_printable(text), "dim", self._colored_err))
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, hint: str = "") -> None:
         """Say something that the user should know."""
-        self.warned = True
-        self._err.write(f"{painted('warning:', 'yellow', self._colored_err)} {_printable(text)}\n")
+        self._say(f"{painted('warning:', 'yellow', self._colored_err)} {_printable(text)}")
+        if hint:
+            self._say(_printable(hint))
 
     def failure(self, error: Failure) -> None:
         """Say why something could not be done, and the way out."""
-        self._err.write(f"{painted('error:', 'red', self._colored_err)} {_printable(str(error))}\n")
+        self._say(f"{painted('error:', 'red', self._colored_err)} {_printable(str(error))}")
         if error.hint:
-            self._err.write(f"{_printable(error.hint)}\n")
+            self._say(_printable(error.hint))
+
+    def progress(self, text: str) -> None:
+        """Show what takes so long, on a terminal. Goes away by itself when something is said."""
+        if self._moving:
+            self.done()
+            self._passing = True  # first, as Ctrl-C may come at any moment
+            self._err.write(text)
+            self._err.flush()
+
+    def done(self) -> None:
+        """Take away what `progress` shows."""
+        if self._passing:
+            self._err.write("\r\033[K")
+            self._err.flush()
+            self._passing = False
+
+    def _say(self, text: str) -> None:
+        self.done()
+        self.spoke = True
+        self._err.write(f"{text}\n")
 
 
 def painted(text: str, color: str, on: bool) -> str:
@@ -81,20 +117,35 @@ def make_tolerant(*streams: IO[str]) -> None:
 
 def _printable(text: str) -> str:
     """No control character of a path or a message reaches the terminal as such."""
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def silence(stream: IO[str]) -> None:
+    """Let what is still to be written to `stream` go nowhere, also when the interpreter ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _write(path: str, text: str) -> None:
-    folder, name = os.path.split(os.path.abspath(path))
+    place = os.path.realpath(path)
+    folder, name = os.path.split(place)
     partial = os.path.join(folder, f".{name}.{os.getpid()}.part")
+    if os.path.exists(place) and not os.path.isfile(place):
+        partial = place  # a device or a pipe must not be replaced
     try:
         with open(partial, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
-        os.replace(partial, path)
+        if partial != place:
+            os.replace(partial, place)
     except OSError as error:
-        if os.path.exists(partial):
+        raise UsageFailure(
+            f"{path} cannot be written: {error.strerror}",
+            "Name a file in a folder that is there and may be written to.",
+        ) from error
+    finally:
+        if partial != place and os.path.exists(partial):
             os.unlink(partial)
-        raise Failure(f"{path} cannot be written: {error.strerror}") from error
 
 
 def standard(color: str, environ: Mapping[str, str], quiet: bool = False) -> Console:

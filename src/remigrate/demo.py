@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from typing import TYPE_CHECKING
 
-from remigrate import check, errors, git, neighbourhood, rules
+from remigrate import check, errors, git, rules
 from remigrate.cache import NoCache
 from remigrate.console import painted
 from remigrate.report import picture, text
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from remigrate.console import Console
+    from remigrate.model import Report
 
 _MIGRATION = """\
 from django.db import migrations, models
@@ -43,7 +45,10 @@ def run(say: Console, environ: Mapping[str, str]) -> int:
 class _Story:
     def __init__(self, folder: str, say: Console, environ: Mapping[str, str]) -> None:
         self.scratch = git.Scratch(folder, "main")
-        self._folder, self._say, self._environ = folder, say, environ
+        self._folder, self._say = folder, say
+        # Neither settings of the user nor the repository whose hook runs us belong to the story.
+        kept = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
+        self._environ = {**kept, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
     def tell(self) -> None:
         self._line(
@@ -57,10 +62,11 @@ class _Story:
         self.scratch.commit(_migration("0003_stock", "0002_price", "stock"), "Count the stock")
         self._line("One of them is merged into main. Git sees no conflict in the other, and yet:")
         self._shell("remigrate check --base main --head discount")
-        answer = self._checked()
-        self._line("The same as a picture for a Markdown page:")
-        self._shell("remigrate graph")
-        self._say.result(picture.mermaid(neighbourhood.whole(answer.facts, ())) + "\n")
+        report = self._checked()
+        self._line("The same as a picture, which GitHub draws where it finds it in Markdown:")
+        self._shell("remigrate check --base main --head discount --format markdown")
+        drawn = picture.mermaid(report.pictures[0])
+        self._say.result(f"…\n```mermaid\n{drawn}```\n…\n\n")
         self._line("Do what the green line says, and give the file the next number:")
         self._shell("git mv shop/migrations/0003_discount.py shop/migrations/0004_discount.py")
         self.scratch.checkout("discount")
@@ -71,12 +77,12 @@ class _Story:
         self._line("Now yours. In your project, type:", "bold")
         self._shell("remigrate check --base origin/main")
 
-    def _checked(self) -> check.Answer:
+    def _checked(self) -> Report:
         repository = git.open_repository(self._folder, self._environ)
         answer = check.look(repository, check.Question("discount", base="main"), NoCache())
         report = check.report(answer, rules.ALL)
         self._say.result(text.render(report, self._paint) + "\n")
-        return answer
+        return report
 
     def _line(self, words: str, color: str = "") -> None:
         self._say.result(f"{self._paint(words, color) if color else words}\n\n")

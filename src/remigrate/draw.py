@@ -61,5 +61,7 @@ def _svg(dot: str, environ: Mapping[str, str]) -> str:
         ) from error
     if output.code:
         said = os.fsdecode(output.stderr).strip().splitlines() or [f"exit status {output.code}"]
-        raise Failure(f"Graphviz failed: {said[0]}")
+        raise Failure(
+            f"Graphviz failed: {said[0]}", "See what it says to the output of --format dot."
+        )
     return output.stdout.decode()

@@ -40,6 +40,8 @@ class Repository(NamedTuple):
     prefix: str
     """Folder within the work tree that was asked for: empty, or ending in ``/``."""
     env: dict[str, str]
+    shallow: bool
+    """Whether history was cut off when it was cloned."""
     observed: Observed
 
     def start(self, *args: str) -> process.Running:
@@ -88,7 +90,8 @@ def open_repository(path: str, environ: Mapping[str, str]) -> Repository:
             f"{path} {what}", "Name a folder of a Django project, or a bare repository."
         )
     env = process.git_environment(environ)
-    ask = ("rev-parse", "--is-bare-repository", "--show-prefix", "--show-toplevel")
+    facts = ("--is-bare-repository", "--is-shallow-repository", "--show-prefix", "--show-toplevel")
+    ask = ("rev-parse", *facts)
     try:
         output = process.run(["git", "-C", path, *ask], env)
     except FileNotFoundError as error:
@@ -97,13 +100,15 @@ def open_repository(path: str, environ: Mapping[str, str]) -> Repository:
         ) from error
     except process.TimedOut as error:
         raise RepositoryFailure(f"git did not answer in {path}") from error
-    lines = os.fsdecode(output.stdout).split("\n", 2)
+    lines = os.fsdecode(output.stdout).split("\n", 3)
     if output.code == 0:
-        found = Repository(path, lines[2].removesuffix("\n"), lines[1], env, Observed())
+        top, prefix = lines[3].removesuffix("\n"), lines[2]
     elif lines[0] == "true" or b"must be run in a work tree" in output.stderr:
-        found = Repository(path, None, "", env, Observed())
+        top, prefix = None, ""
     else:
         raise _not_opened(path, output.stderr.decode("utf-8", "replace").strip())
+    found = Repository(path, top, prefix, env, lines[1] == "true", Observed())
+    found.observed.repeatable = not found.shallow  # fetching more changes where commits meet
     found.noted(ask, output.stdout)
     return found
 
@@ -133,7 +138,9 @@ def commits(repository: Repository, revisions: list[str]) -> list[Commit]:
     """The commits that `revisions` name. Raises `RepositoryFailure` for the first unknown one."""
     for revision in revisions:
         if not revision or any(character in revision for character in "\n\0"):
-            raise UsageFailure(f"{revision!r} is not a revision")
+            raise UsageFailure(
+                f"{revision!r} is not a revision", "Name a branch, a tag or a commit."
+            )
     questions = "".join(f"{revision}^{{commit}}\n" for revision in revisions)
     answer = repository.observe("cat-file", "--batch", stdin=os.fsencode(questions))
     found: list[Commit] = []
@@ -151,16 +158,11 @@ def commits(repository: Repository, revisions: list[str]) -> list[Commit]:
 
 
 def _unknown(repository: Repository, revision: str) -> RepositoryFailure:
-    if is_shallow(repository):
+    if repository.shallow:
         hint = f"This clone is shallow. Fetch it first: git fetch --depth=1 origin {revision}"
     else:
         hint = "git branch --all and git log --oneline show what there is."
     return RepositoryFailure(f"unknown revision: {revision}", hint)
-
-
-def is_shallow(repository: Repository) -> bool:
-    """Whether history was cut off when this repository was cloned."""
-    return repository.run("rev-parse", "--is-shallow-repository").strip() == b"true"
 
 
 def head_commit(repository: Repository) -> str | None:
@@ -263,7 +265,17 @@ class Scratch:
 
         self._folder = folder
         self._author = git.Actor("Remigrate", "remigrate@localhost")
-        self._repository = git.Repo.init(folder, initial_branch=branch)
+        # Neither settings of the user nor the repository whose hook runs us have a say here.
+        own = {
+            "GIT_DIR": os.path.join(folder, ".git"),
+            "GIT_WORK_TREE": folder,
+            "GIT_INDEX_FILE": os.path.join(folder, ".git", "index"),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+        }
+        git.Git(folder).init(initial_branch=branch, env=own)
+        self._repository = git.Repo(folder)
+        self._repository.git.update_environment(**own)
 
     def commit(self, files: Mapping[str, str], message: str, removed: Iterable[str] = ()) -> str:
         """Commit `files` (text by path), without those `removed`, on the current branch.

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from remigrate import git, trees
 from remigrate.errors import RepositoryFailure
-from remigrate.model import MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -50,7 +49,7 @@ def merged_tree(
     ancestors = git.merge_bases(repository, base, tip)
     if not ancestors:
         raise _unrelated(repository, base, tip)
-    if ancestors == [base]:
+    if ancestors == [base] or (head is None and _is_being_merged(repository, base)):
         return Merged(base_tree, tree)
     if len(ancestors) == 1:
         origin = trees.commit_tree(repository, ancestors[0], wanted)
@@ -60,8 +59,15 @@ def merged_tree(
     return Merged(base_tree, _by_git(repository, base, head, (tree, base_tree), wanted))
 
 
+def _is_being_merged(repository: git.Repository, base: str) -> bool:
+    """Whether the next commit is a merge with base: nothing of base is missing then."""
+    asked = ("rev-parse", "--verify", "--quiet", "MERGE_HEAD^{commit}")
+    other = repository.observe(*asked, ok=(0, 1, 128)).decode().strip()
+    return bool(other) and git.merge_bases(repository, base, other) == [base]
+
+
 def _unrelated(repository: git.Repository, base: str, tip: str) -> RepositoryFailure:
-    if git.is_shallow(repository):
+    if repository.shallow:
         return RepositoryFailure(
             f"this shallow clone does not reach back to where {base[:12]} and {tip[:12]} parted",
             "Fetch more of it: git fetch --unshallow (or --deepen=100, until it is enough).",
@@ -106,12 +112,15 @@ class _Joined:
     """Files that stand in one of several trees, or in none of them."""
 
     def __init__(
-        self, entries: Iterable[trees.Entry], known: Iterable[Tree], made: Mapping[str, bytes]
+        self,
+        entries: Iterable[trees.Entry],
+        known: Iterable[Tree],
+        made: Mapping[trees.Entry, bytes | Broken],
     ) -> None:
         self.entries = tuple(entries)
         self._known = tuple(known)
         self._made = made
-        """Content of blobs that only the merge holds."""
+        """Content of files that only the merge holds."""
 
     def read(self, entries: Iterable[trees.Entry]) -> Iterator[tuple[trees.Entry, bytes | Broken]]:
         """Content of each entry, or why it cannot be had."""
@@ -121,7 +130,7 @@ class _Joined:
             yield from tree.read(found)
             wanted -= found
         for entry in wanted:
-            yield entry, self._made[entry.blob]
+            yield entry, self._made[entry]
 
 
 def _by_git(
@@ -142,8 +151,7 @@ def _by_git(
         merged = trees.commit_tree(apart, _first_field(apart.run(*args, ok=(0, 1))), wanted)
         seen = {entry for source in known for entry in source.entries}
         new = [entry for entry in merged.entries if entry not in seen]
-        made = dict(git.blobs(apart, [entry.blob for entry in new], MAX_BYTES + 1))
-        return _Joined(merged.entries, known, made)
+        return _Joined(merged.entries, known, dict(merged.read(new)))
 
 
 def _first_field(output: bytes) -> str:
@@ -159,13 +167,18 @@ def _apart(repository: git.Repository, folder: str) -> dict[str, str]:
     who = {"NAME": "remigrate", "EMAIL": "remigrate@localhost", "DATE": "@0 +0000"}
     return {
         "GIT_OBJECT_DIRECTORY": os.path.join(folder, "objects"),
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(filter(None, (own, more))),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(filter(None, (_quoted(own), more))),
         **{
             f"GIT_{role}_{key}": value
             for role in ("AUTHOR", "COMMITTER")
             for key, value in who.items()
         },
     }
+
+
+def _quoted(path: str) -> str:
+    """A path as git takes it in a list of paths, whatever is in it."""
+    return '"{}"'.format(path.replace("\\", "\\\\").replace('"', '\\"'))
 
 
 def _path_of(repository: git.Repository, name: str) -> str:

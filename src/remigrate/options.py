@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 FORMATS = ("text", "json", "sarif", "github", "markdown")
-PICTURES = ("mermaid", "dot", "svg", "json")
+DRAWINGS = ("mermaid", "dot", "svg", "json")
 
 
 class Option(NamedTuple):
@@ -27,13 +27,15 @@ class Option(NamedTuple):
     metavar: str | None = None
     in_file: bool = False
     repeatable: bool = False
+    flag: str = ""
+    """What it is called on the command line, where that is not its name."""
 
 
 TABLE: tuple[Option, ...] = (
-    Option("base", "text", "landed migrations come from REV (a branch, a tag, a commit), and what is "
-           "checked is the merge of head into it", metavar="REV", in_file=True),
-    Option("head", "text", "check the commit REV, straight from git's objects", metavar="REV"),
-    Option("index", "flag", "check what the next commit will hold", False),
+    Option("base", "text", "landed migrations come from REV (a branch, a tag, a commit), and what "
+           "is checked is the merge of head into it", metavar="REV", in_file=True),
+    Option("head", "text", "read the commit REV, straight from git's objects", metavar="REV"),
+    Option("index", "flag", "read the index: what the next commit will hold", False),
     Option("drift", "flag", "also ask the project's Django whether models and migrations agree",
            False, in_file=True),
     Option("format", "choice", "how to print the result", "text", FORMATS, in_file=True),
@@ -41,9 +43,13 @@ TABLE: tuple[Option, ...] = (
     Option("select", "codes", "only these rules: codes, beginnings of codes, or names", (),
            metavar="CODES", in_file=True),
     Option("ignore", "codes", "all rules but these", (), metavar="CODES", in_file=True),
-    Option("fail-on", "choice", "end with exit code 1 when a finding is at least this severe", "error",
-           ("error", "warning", "never"), in_file=True),
-    Option("app", "labels", "only the app LABEL (repeatable)", (), metavar="LABEL", repeatable=True),
+    Option("fail-on", "choice", "end with exit code 1 when a finding is at least this severe",
+           "error", ("error", "warning", "never"), in_file=True),
+    # Named apart: `format` of the configuration is a report's, and means nothing to a picture.
+    Option("drawing", "choice", "how to draw the graph; svg needs Graphviz", "mermaid", DRAWINGS,
+           flag="format"),
+    Option("app", "labels", "only the app LABEL (repeatable)", (), metavar="LABEL",
+           repeatable=True),
     Option("migration-modules", "table", "app label to migrations folder", {}, in_file=True),
     Option("cache", "flag", "remember what files say between runs", True),
     Option("color", "choice", "colours in text", "auto", ("auto", "always", "never"), in_file=True),
@@ -77,6 +83,7 @@ class Options(NamedTuple):
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     fail_on: str = "error"
+    drawing: str = "mermaid"
     app: tuple[str, ...] = ()
     migration_modules: Mapping[str, str] = {}
     cache: bool = True
@@ -142,13 +149,15 @@ def from_file(path: str | None, folder: str) -> Configuration:
         try:
             with open(candidate, "rb") as file:
                 content = file.read()
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             if path:
-                raise UsageFailure(f"{path} does not exist") from error
+                raise UsageFailure(f"{path} does not exist", _ANOTHER_FILE) from error
             files[candidate] = None
             continue
         except OSError as error:
-            raise UsageFailure(f"{candidate} cannot be read: {error.strerror}") from error
+            raise UsageFailure(
+                f"{candidate} cannot be read: {error.strerror}", _ANOTHER_FILE
+            ) from error
         files[candidate] = content
         if b"remigrate" in content:  # spares the import of tomllib
             return Configuration(_parsed(content, candidate), files)
@@ -175,10 +184,14 @@ def _parsed(content: bytes, path: str) -> dict[str, object]:
     try:
         document = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageFailure(f"{path} is not valid TOML: {error}") from error
-    table = document.get("tool", {}).get("remigrate", {})
+        raise UsageFailure(f"{path} is not valid TOML: {error}", _ANOTHER_FILE) from error
+    tool = document.get("tool", {})
+    table = tool.get("remigrate", {}) if isinstance(tool, dict) else tool
     if not isinstance(table, dict):
-        raise UsageFailure(f"{path}: tool.remigrate is not a table")
+        raise UsageFailure(
+            f"{path}: tool.remigrate is not a table",
+            "Write its keys under a line [tool.remigrate].",
+        )
     return {attribute(key): _value(key, value, path) for key, value in table.items()}
 
 
@@ -200,9 +213,7 @@ def _value(key: str, value: object, path: str) -> object:
             return tuple(value)
         case "table", dict() if all(isinstance(path_, str) for path_ in value.values()):
             return value
-    raise UsageFailure(
-        f"{path}: {key} must be {_WORDS[option.kind]}, not {value!r}", _choices(option)
-    )
+    raise UsageFailure(f"{path}: {key} must be {_WORDS[option.kind]}, not {value!r}", _way(option))
 
 
 _WORDS = {
@@ -212,7 +223,16 @@ _WORDS = {
     "codes": "a list of texts",
     "table": "a table of texts",
 }
+_SAMPLES = {
+    "flag": "true",
+    "text": '"origin/main"',
+    "codes": '["RM1", "landed-edited"]',
+    "table": '{shop = "changes/of_the_shop"}',
+}
+_ANOTHER_FILE = "Mend it, or name another file with --config."
 
 
-def _choices(option: Option) -> str:
-    return f"Choose from: {', '.join(option.choices)}." if option.choices else ""
+def _way(option: Option) -> str:
+    if option.choices:
+        return f"Choose from: {', '.join(option.choices)}."
+    return f"Write it as in: {option.name} = {_SAMPLES[option.kind]}"

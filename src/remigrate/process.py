@@ -54,7 +54,7 @@ class Running:
         self._pipes: dict[int, list[bytes]] = {}
         self._pid = 0
         self._feed = -1
-        if hasattr(os, "posix_spawnp"):
+        if hasattr(os, "posix_spawn"):
             self._spawn()
 
     def _spawn(self) -> None:
@@ -63,8 +63,8 @@ class Running:
         err, write_err = os.pipe()
         ends = (read_in, write_out, write_err)
         try:
-            self._pid = os.posix_spawnp(
-                self._argv[0],
+            self._pid = os.posix_spawn(
+                _found(self._argv[0], self._env),
                 self._argv,
                 self._env,
                 file_actions=[(os.POSIX_SPAWN_DUP2, end, at) for at, end in enumerate(ends)],
@@ -93,8 +93,9 @@ class Running:
         collected = list(self._pipes.values())
         status = None
         try:
-            self._pump(time.monotonic() + timeout)
-            _, status = os.waitpid(self._pid, 0)
+            deadline = time.monotonic() + timeout
+            self._pump(deadline)
+            status = self._ended(deadline)
         finally:
             self._stop_feeding()
             for descriptor in self._pipes:
@@ -113,8 +114,9 @@ class Running:
         if self._feed >= 0:
             poll.register(self._feed, select.POLLOUT)
         while self._pipes or self._feed >= 0:
-            ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
-            if not ready:
+            rest_of_time = deadline - time.monotonic()
+            ready = poll.poll(max(0.0, rest_of_time) * 1000)
+            if not ready or rest_of_time < 0:  # it may also have been talking all the time
                 raise TimedOut(f"{self._argv[0]} did not end in time")
             for descriptor, _ in ready:
                 if descriptor == self._feed:
@@ -127,6 +129,18 @@ class Running:
                 if done:
                     poll.unregister(descriptor)
                     self._close(descriptor)
+
+    def _ended(self, deadline: float) -> int:
+        """Exit status, once it has one. Closing its output is the last thing that most do."""
+        pause = 0.00005
+        while True:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            if pid:
+                return status
+            if time.monotonic() > deadline:
+                raise TimedOut(f"{self._argv[0]} did not end in time")
+            time.sleep(pause)
+            pause = min(pause * 2, 0.05)
 
     def _write(self, rest: memoryview) -> memoryview:
         try:
@@ -158,6 +172,17 @@ class Running:
         except subprocess.TimeoutExpired as error:
             raise TimedOut(f"{self._argv[0]} did not end in time") from error
         return Output(done.returncode, done.stdout, done.stderr)
+
+
+def _found(program: str, env: Mapping[str, str]) -> str:
+    """Where `program` is on the PATH of `env`; ``posix_spawnp`` would look at our own."""
+    if os.sep in program:
+        return program
+    for folder in env.get("PATH", os.defpath).split(os.pathsep):
+        place = os.path.join(folder, program)
+        if os.access(place, os.X_OK) and not os.path.isdir(place):
+            return place
+    raise FileNotFoundError(2, "not found on PATH", program)
 
 
 def run(

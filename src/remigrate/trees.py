@@ -24,6 +24,7 @@ _PATTERNS = (
     "*migrations/*.py",
     "*migrations/*.py/*",
     "*/migrations",
+    "migrations",
     "*apps.py",
     "*manage.py",
     "*settings*.py",
@@ -54,7 +55,9 @@ class Wanted(NamedTuple):
         if not path.startswith(self.prefix):
             return False
         if not path.endswith(b".py"):
-            return path.endswith(b"/migrations") or b".py/" in path and self._folder(path)
+            return b"/" + path.rpartition(b"/")[2] == b"/migrations" or (
+                b".py/" in path and self._folder(path)
+            )
         folder, _, name = path.rpartition(b"/")
         return (
             folder.endswith(b"migrations")
@@ -71,8 +74,9 @@ class Wanted(NamedTuple):
 
     def pathspecs(self) -> list[str]:
         """The same in git's words, relative to the folder that was asked for."""
-        own = [f":(top,glob){os.fsdecode(folder)}*.py" for folder in self.folders]
-        return [*_PATTERNS, *own]
+        own = [f":(top,literal){os.fsdecode(folder)}" for folder in self.folders]
+        inside = ["*.py"] if self.prefix.endswith(b"migrations/") else []
+        return [*_PATTERNS, *inside, *own]
 
 
 def _entry(mode: bytes, oid: bytes, path: bytes) -> Entry:
@@ -85,8 +89,12 @@ def _entry(mode: bytes, oid: bytes, path: bytes) -> Entry:
 class ObjectTree:
     """Files whose content is in git's object store: a commit's, or the index's."""
 
-    def __init__(self, repository: git.Repository, entries: Iterable[Entry]) -> None:
+    def __init__(
+        self, repository: git.Repository, entries: Iterable[Entry], listing: tuple[str, ...]
+    ) -> None:
         self.repository = repository
+        self._listing = listing
+        """The git command that lists a path of this tree, when the path is added to it."""
         self.entries = tuple(dict.fromkeys(entries))
         self.changed: tuple[str, ...] = ()
         """Paths that are otherwise in the work tree than in the index: none here."""
@@ -106,43 +114,72 @@ class ObjectTree:
             yield entry, content[entry.blob]
 
     def _follow(self, entry: Entry) -> bytes | Broken:
-        known = {other.path: other for other in self.entries}
         for _ in range(_MAX_HOPS):
             content = dict(git.blobs(self.repository, [entry.blob], MAX_BYTES + 1))[entry.blob]
             if entry.kind != "link":
                 return content
             target = os.path.join(os.path.dirname(entry.path), os.fsdecode(content))
-            found = known.get(os.path.normpath(target))
-            if found is None or found.kind not in ("file", "link"):
-                return Broken(1, 0, "it is a link to something that is not a module of this tree")
+            found = self._at(os.path.normpath(target))
+            if found is None:
+                return _STRAY_LINK
             entry = found
         return Broken(1, 0, "it is a link that leads back to itself")
+
+    def _at(self, path: str) -> Entry | None:
+        """The file or link that stands at `path`."""
+        if path.startswith(("/", "../")):
+            return None
+        if self._listing == _STAGED:
+            listing = self.repository.observe(*_STAGED, f":(top,literal){path}")
+        else:
+            listing = self.repository.run(*self._listing, path)
+        for record in listing.split(b"\0"):
+            described, _, name = record.partition(b"\t")
+            mode, *fields = described.split(b" ")
+            if name == os.fsencode(path) and mode != _MODULE:
+                return Entry(
+                    path, max(fields, key=len).decode(), "link" if mode == _LINK else "file"
+                )
+        return None
 
 
 def commit_tree(repository: git.Repository, sha: str, wanted: Wanted) -> ObjectTree:
     """The files of a commit (or of any tree-ish)."""
     prefix = (os.fsdecode(wanted.prefix),) if wanted.prefix else ()
-    listing = repository.run("ls-tree", "-r", "-z", "--full-tree", sha, "--", *prefix)
+    command = ("ls-tree", "-r", "-z", "--full-tree", sha, "--")
+    listing = repository.run(*command, *prefix)
     entries = []
     for record in listing.split(b"\0"):
         described, _, path = record.partition(b"\t")
         if path in wanted:
             mode, _, oid = described.split(b" ")
             entries.append(_entry(mode, oid, path))
-    return ObjectTree(repository, entries)
+    return ObjectTree(repository, entries, command)
 
 
 def index_tree(repository: git.Repository, wanted: Wanted) -> ObjectTree:
     """The files that the next commit will hold. Of an unmerged path, our side."""
-    args = ("ls-files", "-z", "-s", "--full-name", "--", *wanted.pathspecs())
-    entries: dict[str, Entry] = {}
-    for record in repository.observe(*args).split(b"\0"):
+    entries = []
+    for record in repository.observe(*_STAGED, *wanted.pathspecs()).split(b"\0"):
         described, _, path = record.partition(b"\t")
         if path in wanted:
-            mode, oid, _ = described.split(b" ")
-            entry = _entry(mode, oid, path)
-            entries.setdefault(entry.path, entry)
-    return ObjectTree(repository, entries.values())
+            mode, oid, stage = described.split(b" ")
+            if stage in (b"0", b"2"):
+                entries.append(_entry(mode, oid, path))
+    announced = _announced(repository, entries, wanted)
+    return ObjectTree(repository, [e for e in entries if e.path not in announced], _STAGED)
+
+
+def _announced(repository: git.Repository, entries: Iterable[Entry], wanted: Wanted) -> set[str]:
+    """Files that ``git add -N`` put into the index: the next commit will not hold them.
+
+    They look like empty ones, so git is asked only where there is an empty module.
+    """
+    if not any(e.blob == _EMPTY and not e.path.endswith("/__init__.py") for e in entries):
+        return set()
+    flags = ("--porcelain=v1", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules")
+    listing = repository.observe("status", *flags, "--", *wanted.pathspecs())
+    return {os.fsdecode(row[3:]) for row in listing.split(b"\0") if row[:2] == b" A"}
 
 
 class WorkTree:
@@ -152,7 +189,7 @@ class WorkTree:
         self.repository = repository
         self.top = top
         self._wanted = wanted
-        flags = ("-z", "-t", "-s", "-c", "-m", "-d", "-o", "--exclude-standard", "--full-name")
+        flags = ("-z", "-v", "-s", "-c", "-m", "-d", "-o", "--exclude-standard", "--full-name")
         self._args = ("ls-files", *flags, "--", *wanted.pathspecs())
         self._listing: Running | None = repository.start(*self._args)
         self._entries: tuple[Entry, ...] = ()
@@ -180,12 +217,22 @@ class WorkTree:
                 continue
             mode, oid, _ = described.split(b" ")
             entry = _entry(mode, oid, path)
-            if tag == b"R":
+            if tag in b"Rr":
                 self._removed.add(entry.path)
-            elif tag in b"C?MK" and entry.kind == "file":
+            elif entry.kind in ("file", "link") and self._is_other(tag, entry.path):
                 entry = self._hashed(entry)
             found[entry.path] = entry
         return [entry for entry in found.values() if entry.path not in self._removed]
+
+    def _is_other(self, tag: bytes, path: str) -> bool:
+        """Whether a file's content is, or may be, another one than the index has.
+
+        A small letter says that git was told not to look (``--assume-unchanged``), ``S`` that it
+        expects no file there (a sparse checkout).
+        """
+        if tag in b"Ss":
+            return os.path.lexists(os.path.join(self.top, path))
+        return tag in b"C?MK" or tag.islower()
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -198,9 +245,11 @@ class WorkTree:
         self.repository.observed.repeatable = False
         found = content(self.top, entry.path)
         self._changed[entry.path] = found
-        if isinstance(found, Broken):
-            return entry._replace(blob="")
-        return entry._replace(blob=blob_id(found))
+        place = os.path.join(self.top, entry.path)
+        if os.path.islink(place):
+            return Entry(entry.path, blob_id(os.fsencode(os.readlink(place)), entry.blob), "link")
+        blob = "" if isinstance(found, Broken) else blob_id(found, entry.blob)
+        return Entry(entry.path, blob)
 
     def read(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, bytes | Broken]]:
         """Content of each entry, or why it cannot be had."""
@@ -212,11 +261,13 @@ class WorkTree:
             found = self._changed.get(entry.path)
             if found is None:
                 found = content(self.top, entry.path)
-            if found == _GONE and entry.blob:
+            if entry.kind == "link":
+                self.repository.observed.repeatable = False  # git did not look at what it leads to
+            if found == _GONE and entry.path not in self._changed:
                 absent.append(entry)  # a sparse checkout: in the commit, not on disk
             else:
                 yield entry, found
-        yield from ObjectTree(self.repository, absent).read(absent)
+        yield from ObjectTree(self.repository, absent, _STAGED).read(absent)
 
 
 def content(top: str, path: str) -> bytes | Broken:
@@ -237,14 +288,19 @@ def content(top: str, path: str) -> bytes | Broken:
 
 
 _GONE = Broken(1, 0, "it is not there")
+_STRAY_LINK = Broken(1, 0, "it is a link to something that is not a file of this tree")
+_EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+_STAGED = ("ls-files", "-z", "-s", "--full-name", "--")
 
 
 def _inside(top: str, path: str) -> bool:
     return path.startswith(os.path.realpath(top) + os.sep)
 
 
-def blob_id(content: bytes) -> str:
-    """The id that git gives a blob with this content (in a repository with SHA-1 ids)."""
+def blob_id(content: bytes, like: str = "") -> str:
+    """The id that git gives a blob with this content, in a repository that has ids `like` this."""
     import hashlib
 
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    algorithm = "sha256" if len(like) == 64 else "sha1"
+    data = b"blob %d\0" % len(content) + content
+    return hashlib.new(algorithm, data, usedforsecurity=False).hexdigest()

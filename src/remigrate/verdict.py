@@ -54,7 +54,7 @@ def recall(words: Sequence[str], environ: Mapping[str, str]) -> Verdict | None:
             content = file.read()
     except OSError:
         return None
-    verdict = _decoded(content, _key(words, environ))
+    verdict = _decoded(content, _key(words, environ), path)
     return verdict if verdict and _stands(verdict, environ) else None
 
 
@@ -91,7 +91,10 @@ def _stands(verdict: Verdict, environ: Mapping[str, str]) -> bool:
         if _content(path) != content:
             return False
     env = process.git_environment(environ)
-    running = [process.Running(list(argv), env, stdin) for argv, stdin, _ in verdict.answers]
+    try:
+        running = [process.Running(list(argv), env, stdin) for argv, stdin, _ in verdict.answers]
+    except OSError:  # the program is no longer there
+        return False
     same = True
     for program, (_, _, answer) in zip(running, verdict.answers, strict=True):
         try:
@@ -122,9 +125,16 @@ def _key(words: Sequence[str], environ: Mapping[str, str]) -> list[bytes]:
     git = {name: value for name, value in environ.items() if name.startswith("GIT_")}
     told = {name: environ[name] for name in _TELLING if name in environ}
     terminal = [f"{stream.isatty()} {stream.encoding}" for stream in (sys.stdout, sys.stderr)]
-    parts = [*words, os.getcwd(), *terminal, home.edition()]
+    parts = [*words, _here(), *terminal, home.edition()]
     parts += [f"{name}={value}" for name, value in sorted({**git, **told}.items())]
     return [os.fsencode(part) for part in parts]
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # somebody removed it
+        return ""
 
 
 def _encoded(verdict: Verdict, key: list[bytes]) -> bytes:
@@ -138,14 +148,18 @@ def _encoded(verdict: Verdict, key: list[bytes]) -> bytes:
     return b"%08x\n%b" % (binascii.crc32(body), body)
 
 
-def _decoded(content: bytes, key: list[bytes]) -> Verdict | None:
+def _decoded(content: bytes, key: list[bytes], path: str) -> Verdict | None:
     """None for another key's verdict, and, with a word about it, for a damaged one."""
     checksum, _, body = content.partition(b"\n")
     if checksum != b"%08x" % binascii.crc32(body):
         sys.stderr.write("warning: a damaged file in the cache was ignored and is made anew\n")
+        try:
+            os.unlink(path)
+        except OSError:  # somebody was quicker, or may and we may not: it was only a cache
+            return None
         return None
     parts = _parts(body)
-    size = int(parts.pop(0))
+    size = int(parts.pop(0)) if parts else 0
     if parts[:size] != key:
         return None
     parts = parts[size:]

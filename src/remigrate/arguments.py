@@ -1,0 +1,166 @@
+"""The words of the command line, and the help that explains them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, Any
+
+from remigrate import __version__, errors
+from remigrate.options import BY_NAME, TABLE, attribute, codes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_EVERYWHERE = ("cache", "quiet", "verbose", "color", "config")
+_CHECK = ("base", "head", "index", "drift", "format", "output", "select", "ignore", "fail-on")
+_GRAPH = ("head", "app", "drawing", "output")
+
+_ALL = """\
+examples:
+  remigrate check                        the work tree
+  remigrate check --base origin/main     what merging this branch would break
+  remigrate check --index                what the next commit would break
+  remigrate graph --app shop             a picture, to paste into a Markdown page
+  remigrate demo                         see it find something, on a throwaway project
+
+remigrate COMMAND --help tells all of a command.
+
+exit codes:
+  0 nothing found   1 findings   2 wrong usage or configuration   3 repository cannot be read
+  4 the project's environment failed   5 network   70 a bug of ours   130 interrupted
+"""
+
+_OF_CHECK = """\
+CODES are separated by commas: RM101, RM2 for all that begin with it, or names as in
+multiple-leaves. RM302, RM303 and RM304 are about files on disk: they are looked for with --index,
+or when --select names them.
+
+[tool.remigrate] in pyproject.toml may set:
+  {keys}
+What the command line says comes before what the file says.
+
+examples:
+  remigrate check --base origin/main --format markdown --output comment.md
+  remigrate check --base v1.0 --head v2.0 repository.git
+  remigrate check --select multiple-leaves,RM2 --fail-on warning
+
+exit codes:
+  0 nothing at or above --fail-on   1 findings   2 wrong usage or configuration
+  3 repository cannot be read   4 the project's environment failed   130 interrupted
+"""
+
+_OF_GRAPH = """\
+A mermaid picture can be pasted into a Markdown page on GitHub, a dot file is for Graphviz.
+
+examples:
+  remigrate graph --app shop --app orders
+  remigrate graph --format svg --output migrations.svg
+  remigrate graph --head v1.0 --format json
+
+exit codes:
+  0 drawn   2 wrong usage or configuration, or no such app   3 repository cannot be read, or no
+  Graphviz for svg   130 interrupted
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and where to find out more."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise errors.UsageFailure(message, f"{self.prog} --help tells more.")
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """argparse makes one for every argument; given a width it need not import shutil for it."""
+    try:
+        width = os.get_terminal_size().columns
+    except OSError:
+        width = 100
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=28, width=min(width, 100))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line. Its result holds the command, and only what was given."""
+    program = _Parser(
+        "remigrate",
+        description="Keeps the migration history of Django projects healthy.",
+        epilog=_ALL,
+        formatter_class=_formatter,
+        allow_abbrev=False,
+    )
+    program.add_argument("--version", action="version", version=f"remigrate {__version__}")
+    commands = program.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, prog="remigrate"
+    )
+    check = _command(
+        commands, "check", _CHECK, "find conflicts and inconsistencies in a migration graph"
+    )
+    keys = ", ".join(option.name for option in TABLE if option.in_file)
+    check.epilog = _OF_CHECK.format(keys=keys)
+    _path(check)
+    graph = _command(commands, "graph", _GRAPH, "draw the migration graph")
+    graph.epilog = _OF_GRAPH
+    _path(graph)
+    _command(commands, "demo", (), "watch it work on a throwaway repository, offline")
+    return program
+
+
+def _path(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "path",
+        nargs="?",
+        metavar="PATH",
+        default=argparse.SUPPRESS,
+        help="a work tree, a folder in one, or a bare repository (default: .)",
+    )
+
+
+def _command(
+    commands: argparse._SubParsersAction[_Parser],
+    name: str,
+    options: Sequence[str],
+    help_: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=help_,
+        description=f"{help_.capitalize()}.",
+        allow_abbrev=False,
+        formatter_class=_formatter,
+    )
+    parser.set_defaults(command=name)
+    pairs = {"head": "trees", "index": "trees", "quiet": "words", "verbose": "words"}
+    groups: dict[str, argparse._ActionsContainer] = {}
+    for option in (*options, *_EVERYWHERE):
+        pair = pairs.get(option)
+        if pair and pair not in groups:
+            groups[pair] = parser.add_mutually_exclusive_group()
+        _add(groups[pair] if pair else parser, option)
+    return parser
+
+
+def _add(parser: argparse._ActionsContainer, name: str) -> None:
+    option = BY_NAME[name]
+    flag = f"--{option.flag or name}"
+    words: dict[str, Any] = {"dest": attribute(name), "default": argparse.SUPPRESS}
+    words["help"] = option.help
+    if name == "cache":
+        flag, words["action"], words["help"] = (
+            "--no-cache",
+            "store_false",
+            "do not remember anything",
+        )
+    elif name == "drift":
+        words["action"] = argparse.BooleanOptionalAction
+    elif option.kind == "flag":
+        words["action"] = "store_true"
+    else:
+        words["metavar"] = option.metavar
+    if option.kind == "choice":
+        words |= {"choices": option.choices, "help": f"{option.help} (default: {option.default})"}
+    elif option.kind == "labels":
+        words["action"] = "append"
+    elif option.kind == "codes":
+        words["type"] = codes
+    parser.add_argument(flag, **words)

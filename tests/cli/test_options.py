@@ -1,0 +1,260 @@
+"""Every option, on the command line, in `[tool.remigrate]`, and in the help."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from remigrate import __version__, errors, options
+from tests.cli.project import Project, refused, remigrate
+
+COMMANDS = {
+    "check": {
+        *("base", "head", "index", "drift", "no-drift", "format", "output", "select", "ignore"),
+        *("fail-on", "no-cache", "quiet", "verbose", "color", "config", "help"),
+    },
+    "graph": {
+        *("head", "app", "format", "output"),
+        *("no-cache", "quiet", "verbose", "color", "config", "help"),
+    },
+    "demo": {"no-cache", "quiet", "verbose", "color", "config", "help"},
+}
+
+
+def help_of(project: Project, *command: str) -> str:
+    ran = project.remigrate(*command, "--help")
+    assert (ran.code, ran.err) == (0, "")
+    return ran.out
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+# The help
+
+
+def test_the_version_is_told(shop: Project) -> None:
+    assert shop.remigrate("--version") == (0, f"remigrate {__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_has_its_options_with_their_words(
+    shop: Project, command: str
+) -> None:
+    told = help_of(shop, command)
+    listed = told.partition("options:\n")[2].partition("\n\n")[0]
+    heads = re.findall(r"^  (-.*?)(?:  |$)", listed, re.M)
+    names = set(re.findall(r"--([a-z-]+)", " ".join(heads)))
+    assert names == COMMANDS[command]
+    renamed = {"format": "drawing"} if command == "graph" else {}
+    for flag in names - {"help", "no-cache", "no-drift"}:
+        name = renamed.get(flag, flag)
+        option = options.BY_NAME[name]
+        assert option.help in squeezed(listed)
+        assert not option.choices or f"{{{','.join(option.choices)}}}" in listed
+        assert not option.choices or f"(default: {option.default})" in squeezed(listed)
+
+
+def test_every_option_of_the_table_belongs_to_a_command_or_to_the_configuration() -> None:
+    everywhere = set.union(*COMMANDS.values())
+    for option in options.TABLE:
+        flag = "no-cache" if option.name == "cache" else option.flag or option.name
+        assert flag in everywhere or option.in_file
+        assert hasattr(options.Options(), options.attribute(option.name))
+
+
+def test_the_help_teaches(shop: Project) -> None:
+    first = help_of(shop)
+    for command in COMMANDS:
+        assert f"\n    {command} " in first
+        assert f"\n  remigrate {command}" in first
+    assert set(map(int, re.findall(r"\b(\d+) [a-z]", first.partition("exit codes:")[2]))) == {
+        *(errors.OK, errors.FINDINGS, errors.BUG, errors.INTERRUPTED),
+        *(kind.exit_code for kind in errors.Failure.__subclasses__()),
+    }
+    check = help_of(shop, "check")
+    assert "exit codes:\n  0 nothing at or above --fail-on" in check
+    for option in options.TABLE:
+        if option.in_file:
+            assert option.name in check.partition("[tool.remigrate] in pyproject.toml may set:")[2]
+    assert "exit codes:\n  0 drawn" in help_of(shop, "graph")
+
+
+def test_the_help_fits_a_terminal_of_a_hundred_columns(shop: Project) -> None:
+    for command in ([], *([name] for name in COMMANDS)):
+        assert max(map(len, help_of(shop, *command).splitlines())) <= 100
+
+
+def test_the_examples_in_the_help_are_understood(collided: Project) -> None:
+    collided.git("tag", "v1.0", "main")
+    collided.git("tag", "v2.0", "discount")
+    collided.git("update-ref", "refs/remotes/origin/main", "main")
+    collided.git("clone", "--quiet", "--bare", ".", "repository.git")
+    collided.app("orders")
+    told = "".join(help_of(collided, *command) for command in ([], ["check"], ["graph"]))
+    examples = set(re.findall(r"^  remigrate ((?:check|graph)[^\n]*?)(?:  .*)?$", told, re.M))
+    assert len(examples) >= 9
+    for example in examples - {"graph --format svg --output migrations.svg"}:
+        ran = collided.remigrate(*example.split())
+        assert ran.code in (0, 1), (example, ran)
+        assert ran.err == "", example
+
+
+# Wrong use
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ([], "required: COMMAND"),
+        (["chekc"], "invalid choice: 'chekc'"),
+        (["check", "--nope"], "unrecognized arguments: --nope"),
+        (["check", "--sel", "RM1"], "unrecognized arguments: --sel"),
+        (["check", "--format", "xml"], "argument --format: invalid choice: 'xml'"),
+        (["check", "--format", "svg"], "argument --format: invalid choice: 'svg'"),
+        (["graph", "--format", "sarif"], "argument --format: invalid choice: 'sarif'"),
+        (["check", "--fail-on", "notice"], "argument --fail-on: invalid choice: 'notice'"),
+        (["check", "--color", "sometimes"], "argument --color: invalid choice: 'sometimes'"),
+        (["check", "--base"], "argument --base: expected one argument"),
+        (["check", "--index", "--head", "main"], "argument --head: not allowed with argument"),
+        (["check", "--quiet", "--verbose"], "argument --verbose: not allowed with argument"),
+        (["check", "one", "two"], "unrecognized arguments: two"),
+        (["graph", "--index"], "unrecognized arguments: --index"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_one_line(
+    shop: Project, words: list[str], why: str
+) -> None:
+    refused(shop.remigrate(*words), 2, why, "--help tells more.")
+
+
+@pytest.mark.parametrize(
+    ("words", "why", "way_out"),
+    [
+        (["--select", "RM999"], "there is no rule RM999", "Known are: RM101, multiple-leaves"),
+        (["--ignore", "mutliple-leaves"], "there is no rule mutliple-leaves", "multiple-leaves?"),
+        (["--select", "RM101,rm104"], "there is no rule rm104", "Did you mean RM104?"),
+        (
+            ["--select", "entirely different"],
+            "there is no rule entirely different",
+            "Known are: RM",
+        ),
+    ],
+)
+def test_an_unknown_rule_is_told_with_the_nearest_one(
+    shop: Project, words: list[str], why: str, way_out: str
+) -> None:
+    refused(shop.check(*words), 2, why, way_out)
+
+
+# The configuration
+
+
+def test_the_configuration_counts_and_the_command_line_counts_more(shop: Project) -> None:
+    shop.conflict()
+    shop.configure('fail-on = "never"\nformat = "json"\nignore = ["RM104"]')
+    ran = shop.check()
+    assert ran.code == 0
+    assert [found["code"] for found in json.loads(ran.out)["findings"]] == ["RM101"]
+    assert shop.check("--fail-on", "error").code == 1
+    ran = shop.check("--ignore", "RM101", "--format", "text")
+    assert ran.out.startswith("shop/migrations/0003_stock.py:4  warning RM104")
+
+
+def test_every_key_of_the_configuration_does_what_its_option_does(collided: Project) -> None:
+    collided.configure('base = "main"')
+    assert collided.check().code == 1
+    collided.configure('base = "main"\nselect = ["multiple-leaves"]')
+    assert collided.check().out.count("RM1") == 1
+    collided.configure('color = "always"')
+    assert collided.check().out.startswith("\033[")
+    collided.configure("drift = true")
+    refused(collided.check(), 4, "cannot check drift", "Leave --drift out")
+    assert collided.check("--no-drift").code == 0
+
+
+def test_the_nearest_pyproject_up_to_the_top_counts(shop: Project) -> None:
+    shop.conflict()
+    shop.configure('fail-on = "never"')
+    assert remigrate("check", "project/shop", cwd=shop.path.parent).code == 0
+    shop.write("shop/pyproject.toml", '[tool.remigrate]\nfail-on = "error"\n')
+    assert remigrate("check", "project/shop", cwd=shop.path.parent).code == 1
+    (shop.path.parent / "pyproject.toml").write_text("[tool.remigrate]\nnonsense = 1\n")
+    assert shop.check().code == 0, "what is above the repository is somebody else's"
+
+
+def test_another_file_can_be_named(shop: Project) -> None:
+    shop.conflict()
+    shop.configure('fail-on = "error"')
+    shop.write("other.toml", '[tool.remigrate]\nfail-on = "never"\n')
+    assert shop.check("--config", "other.toml").code == 0
+    refused(shop.check("--config", "missing.toml"), 2, "missing.toml does not exist", "--config")
+
+
+def test_a_changed_configuration_is_noticed_at_once(shop: Project) -> None:
+    shop.conflict()
+    shop.commit()
+    assert [shop.check().code, shop.check().code] == [1, 1]
+    shop.configure('fail-on = "never"')
+    assert [shop.check().code, shop.check().code] == [0, 0]
+    shop.configure('fail-on = "error"')
+    assert shop.check().code == 1
+
+
+def test_the_format_of_reports_says_nothing_about_pictures(shop: Project) -> None:
+    shop.configure('format = "json"')
+    assert shop.graph().out.startswith("flowchart LR\n")
+    assert shop.graph("--format", "dot").out.startswith("digraph")
+    assert shop.check().out.startswith("{")
+    shop.configure('format = "mermaid"')
+    refused(shop.check(), 2, "format must be one of its words, not 'mermaid'", "text, json, sarif")
+
+
+@pytest.mark.parametrize(
+    ("toml", "why", "way_out"),
+    [
+        ("bsae = 'main'", "has no key bsae", "Did you mean base?"),
+        ("fail_on = 'never'", "has no key fail_on", "Did you mean fail-on?"),
+        ("colour = 'never'", "has no key colour", "Did you mean color?"),
+        ("xyzzy = 1", "has no key xyzzy", "Known are: base, drift, format"),
+        ("head = 'main'", "has no key head", "Known are: base"),
+        ("drawing = 'svg'", "has no key drawing", "Did you mean drift?"),
+        ("base = 1", "base must be a text, not 1", 'base = "origin/main"'),
+        ("base = ''", "base must be a text, not ''", 'base = "origin/main"'),
+        ("drift = 'yes'", "drift must be true or false, not 'yes'", "drift = true"),
+        ("select = 'RM1'", "select must be a list of texts, not 'RM1'", 'select = ["RM1", '),
+        ("ignore = [1]", "ignore must be a list of texts, not [1]", 'ignore = ["RM1", '),
+        ("ignore = ['RM999']", "there is no rule RM999", "Known are: RM101"),
+        ("fail-on = 'notice'", "fail-on must be one of its words", "error, warning, never"),
+        ("fail-on = true", "fail-on must be one of its words", "error, warning, never"),
+        (
+            "migration-modules = 'a'",
+            "must be a table of texts, not 'a'",
+            "migration-modules = {shop =",
+        ),
+        ("migration-modules = {a = 1}", "must be a table of texts", "migration-modules = {shop ="),
+        ("= broken", "pyproject.toml is not valid TOML", "--config"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_told_with_the_way_out(
+    shop: Project, toml: str, why: str, way_out: str
+) -> None:
+    shop.configure(toml)
+    refused(shop.check(), 2, why, way_out)
+
+
+@pytest.mark.parametrize("text", ["tool = 3", "[tool]\nremigrate = 3", "[[tool.remigrate]]"])
+def test_a_table_that_is_none_is_told(shop: Project, text: str) -> None:
+    shop.write("pyproject.toml", f"{text}\n# remigrate\n")
+    refused(shop.check(), 2, "tool.remigrate is not a table", "[tool.remigrate]")
+
+
+def test_a_configuration_that_cannot_be_read_is_told(shop: Project) -> None:
+    (shop.path / "pyproject.toml").mkdir()
+    refused(shop.check(), 2, "pyproject.toml cannot be read: Is a directory", "--config")
+    (shop.path / "pyproject.toml").rmdir()
+    (shop.path / "pyproject.toml").write_bytes(b"# remigrate \xff\n")
+    refused(shop.check(), 2, "pyproject.toml is not valid TOML", "--config")

@@ -1,0 +1,190 @@
+"""The hooks as pre-commit runs them: installed from this tree, on real commits."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.project import BIN, Project, Ran, run
+
+HOOKS = ("migration-graph", "migration-files")
+
+
+# try-repo
+
+
+def staged_conflict(shop: Project) -> None:
+    shop.conflict()
+    shop.git("add", "--all")
+
+
+def untracked(shop: Project) -> None:
+    shop.migration("0003_stock", "0002_price")
+
+
+def ignored(shop: Project) -> None:
+    shop.write(".gitignore", "0003*\n")
+    shop.git("add", ".gitignore")
+    shop.migration("0003_stock", "0002_price")
+
+
+def clean(shop: Project) -> None:
+    shop.migration("0003_stock", "0002_price")
+    shop.git("add", "--all")
+
+
+@pytest.mark.parametrize(
+    ("change", "graph", "files", "says"),
+    [
+        (staged_conflict, "Failed", "Passed", "error RM101 multiple-leaves"),
+        (untracked, "Passed", "Failed", "error RM302 untracked"),
+        (ignored, "Passed", "Failed", "error RM303 ignored"),
+        (clean, "Passed", "Passed", ""),
+    ],
+    ids=["a staged conflict", "an untracked migration", "an ignored migration", "a clean commit"],
+)
+def test_try_repo(
+    shop: Project,
+    published: Path,
+    offline: dict[str, str],
+    change: object,
+    graph: str,
+    files: str,
+    says: str,
+) -> None:
+    assert callable(change)
+    change(shop)
+    ran = run(BIN / "pre-commit", "try-repo", published, cwd=shop.path, env=offline)
+    assert outcome(ran) == {"migration graph": graph, "migration files": files}
+    assert says in ran.out
+    assert ran.code == (0 if graph == files == "Passed" else 1)
+
+
+def outcome(ran: Ran) -> dict[str, str]:
+    """What became of each hook."""
+    rows = [line.split("...") for line in (ran.out + ran.err).splitlines() if "..." in line]
+    return {row[0]: row[-1].lstrip(".") for row in rows if row[0].startswith("migration")}
+
+
+# Installed
+
+
+@pytest.fixture(scope="session")
+def home(
+    published: Path, offline: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Where pre-commit keeps the one environment that the tests share."""
+    return {**offline, "PRE_COMMIT_HOME": str(tmp_path_factory.mktemp("pre-commit"))}
+
+
+@pytest.fixture
+def hooked(shop: Project, published: Path, home: dict[str, str]) -> Project:
+    """A project whose commits and merges are checked."""
+    configure(shop, published)
+    shop.commit("Check migrations")
+    kinds = [f"--hook-type={kind}" for kind in ("pre-commit", "pre-merge-commit", "pre-push")]
+    ran = run(BIN / "pre-commit", "install", "--install-hooks", *kinds, cwd=shop.path, env=home)
+    assert ran.code == 0, ran
+    return shop
+
+
+def configure(shop: Project, published: Path, **more: object) -> None:
+    revision = Project(published).git("rev-parse", "HEAD").strip()
+    hooks = [{"id": name, **more} for name in HOOKS]
+    repo = {"repo": str(published), "rev": revision, "hooks": hooks}
+    shop.write(".pre-commit-config.yaml", yaml.safe_dump({"repos": [repo]}))
+
+
+def git(project: Project, home: dict[str, str], *words: str) -> Ran:
+    return run("git", *words, cwd=project.path, env=home)
+
+
+def test_a_commit_that_only_deletes_is_checked(hooked: Project, home: dict[str, str]) -> None:
+    hooked.migration("0003_stock", "0002_price")
+    hooked.commit()
+    hooked.git("rm", "--quiet", "shop/migrations/0002_price.py")
+    ran = git(hooked, home, "commit", "-m", "Away with the price")
+    assert ran.code == 1
+    assert "RM102 dangling-dependency" in ran.err
+    assert outcome(ran) == {"migration graph": "Failed", "migration files": "Passed"}
+
+
+def test_what_is_not_part_of_the_commit_is_looked_for_in_every_commit(
+    hooked: Project, home: dict[str, str]
+) -> None:
+    hooked.write("README", "words")
+    hooked.git("add", "README")
+    hooked.migration("0003_stock", "0002_price")
+    ran = git(hooked, home, "commit", "-m", "Words")
+    assert ran.code == 1
+    assert "git add shop/migrations/0003_stock.py" in ran.err
+    hooked.git("add", "--all")
+    assert git(hooked, home, "commit", "-m", "Words and stock").code == 0
+
+
+def test_an_announced_migration_is_not_part_of_the_commit(
+    hooked: Project, home: dict[str, str]
+) -> None:
+    hooked.migration("0003_stock", "0002_price")
+    hooked.git("add", "--intent-to-add", "shop/migrations/0003_stock.py")
+    ran = git(hooked, home, "commit", "--allow-empty", "-m", "Nothing")
+    assert ran.code == 1
+    assert outcome(ran) == {"migration graph": "Passed", "migration files": "Failed"}
+    assert "RM302 untracked" in ran.err
+
+
+def test_a_merge_of_two_leaves_is_stopped(hooked: Project, home: dict[str, str]) -> None:
+    hooked.git("checkout", "--quiet", "-b", "discount")
+    hooked.migration("0003_discount", "0002_price")
+    hooked.commit()
+    hooked.git("checkout", "--quiet", "main")
+    hooked.migration("0003_stock", "0002_price")
+    hooked.commit()
+    ran = git(hooked, home, "merge", "--no-edit", "discount")
+    assert ran.code != 0
+    assert "RM101 multiple-leaves" in ran.err + ran.out
+    hooked.migration("0004_merge", "0003_discount", "0003_stock")
+    hooked.git("add", "--all")
+    assert git(hooked, home, "commit", "--no-edit").code == 0
+
+
+def test_a_push_is_judged_by_what_is_pushed(hooked: Project, home: dict[str, str]) -> None:
+    remote = hooked.path.parent / "remote.git"
+    hooked.git("init", "--quiet", "--bare", remote)
+    hooked.git("remote", "add", "origin", remote)
+    hooked.git("checkout", "--quiet", "-b", "broken")
+    hooked.conflict()
+    hooked.commit()
+    hooked.git("checkout", "--quiet", "main")
+    ran = git(hooked, home, "push", "origin", "broken")
+    assert ran.code == 1
+    assert "RM101 multiple-leaves" in ran.err + ran.out
+    assert git(hooked, home, "push", "origin", "main").code == 0
+    ran = git(hooked, home, "push", "origin", "broken")
+    assert ran.code == 1, "also where only a part is new there"
+    assert "RM101 multiple-leaves" in ran.err + ran.out
+
+
+def test_arguments_reach_the_hooks(hooked: Project, published: Path, home: dict[str, str]) -> None:
+    hooked.git("mv", "shop/migrations/0002_price.py", "shop/migrations/0001_price.py")
+    ran = git(hooked, home, "commit", "-m", "Renamed")
+    assert ran.code == 0
+    assert "duplicate-number" not in ran.err
+    configure(hooked, published, args=["--fail-on", "warning"])
+    hooked.git("add", "--all")
+    ran = git(hooked, home, "commit", "-m", "Stricter")
+    assert ran.code == 1
+    assert "warning RM104 duplicate-number" in ran.err
+
+
+# The manifest
+
+
+def test_the_manifest_names_programs_that_the_package_has(root: Path) -> None:
+    manifest = yaml.safe_load((root / ".pre-commit-hooks.yaml").read_text())
+    scripts = tomllib.loads((root / "pyproject.toml").read_text())["project"]["scripts"]
+    assert {hook["id"] for hook in manifest} == set(HOOKS)
+    assert {hook["entry"] for hook in manifest} == set(scripts) - {"remigrate"}
