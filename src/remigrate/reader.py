@@ -13,9 +13,13 @@ import ast
 import re
 import sys
 import warnings
-from typing import NamedTuple, TypeGuard
+from collections import ChainMap
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 from remigrate.model import MAX_BYTES, Broken, Header, Operation, Reference, Unread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, MutableMapping
 
 _ATTRIBUTES = ("dependencies", "run_before", "replaces", "initial", "atomic", "operations")
 _LISTS = ("dependencies", "run_before", "replaces")
@@ -50,7 +54,8 @@ class _Tuple(list[_Item]):
 class _Class(NamedTuple):
     node: ast.ClassDef | None
     """None for Django's own classes."""
-    attributes: dict[str, _Value]
+    attributes: MutableMapping[str, _Value]
+    """Its own before those of its bases; what is written goes to its own."""
     whole: bool
     """False when a base stands in another file, so that an absent attribute says nothing."""
     late: dict[str, _Value]
@@ -195,22 +200,27 @@ class _Reading:
     def binding(self, node: ast.stmt) -> None:
         match node:
             case ast.Assign(targets=targets, value=expression):
-                self.suspect(expression, targets[0])
-                value = self.value(expression)
+                value = self.safely(expression, targets[0])
                 if isinstance(value, _Unknown) and not isinstance(expression, ast.Call):
                     self.fear(expression, value)  # it may be another name for what is in it
                 for target in targets:
                     self.assign(target, value)
             case ast.AnnAssign(target=target, value=ast.expr() as expression):
-                self.suspect(expression, target)
-                self.assign(target, self.value(expression))
+                self.assign(target, self.safely(expression, target))
             case ast.AugAssign(target=target, op=ast.Add(), value=expression):
-                self.suspect(expression, target)
-                self.assign(target, self.longer(self.value(target), expression, node.lineno))
+                more = self.safely(expression, target)
+                self.assign(target, self.longer(self.value(target), more, node.lineno))
             case ast.AnnAssign() | ast.Pass():
                 return
             case _:
                 self.compound(node)
+
+    def safely(self, expression: ast.expr, target: ast.expr) -> _Value:
+        """The value of an expression, after which nothing that its calls may change is certain."""
+        value = self.value(expression)
+        if not _is_certain(value):
+            self.suspect(expression, target)
+        return value
 
     def import_(self, aliases: list[ast.alias]) -> None:
         for alias in aliases:
@@ -228,8 +238,10 @@ class _Reading:
                 self.lose(self.star)
             elif where in ("django", "django.conf", "django.db"):
                 self.names[name] = _Module(f"{where}.{alias.name}")
-            elif where.startswith(("django.db.migrations", "django.apps")):
-                self.names[name] = _module_attribute(".".join(where.split(".")[:3]), alias.name)
+            elif where.startswith("django.db.migrations"):
+                self.names[name] = _module_attribute("django.db.migrations", alias.name)
+            elif where.startswith("django.apps"):
+                self.names[name] = _module_attribute("django.apps", alias.name)
             else:
                 self.names[name] = _Unknown(node.lineno, f"{name} is imported from {where}")
 
@@ -240,13 +252,13 @@ class _Reading:
                 self.names[name] = why
 
     def class_(self, node: ast.ClassDef) -> _Class:
-        attributes: dict[str, _Value] = {}
+        inherited: list[MutableMapping[str, _Value]] = []
         late: dict[str, _Value] = {}
         whole, is_config = True, False
         for base in reversed(node.bases):
             found = self.value(base)
             if isinstance(found, _Class):
-                attributes.update(found.attributes)
+                inherited.insert(0, found.attributes)
                 late.update(found.late)
                 whole = whole and found.whole
                 is_config = is_config or found.is_config
@@ -256,7 +268,7 @@ class _Reading:
         inner = _Reading(self.bound_anywhere, self)
         for statement in node.body:
             inner.statement(statement)
-        attributes.update(inner.names)
+        attributes = ChainMap(inner.names, *inherited)
         late.update(inner.set_later(node))
         for name in _LISTS:
             if name in late:
@@ -367,11 +379,12 @@ class _Reading:
 
     def suspect(self, node: ast.expr, target: ast.expr | None = None) -> None:
         """Calls inside an expression may change lists, except where operations are made."""
-        if isinstance(node, ast.Constant) or (
-            isinstance(target, ast.Name) and target.id == "operations"
-        ):
+        if isinstance(node, ast.Constant):
             return
-        for inner in ast.walk(node):
+        parts: Iterable[ast.AST] = ast.walk(node)
+        if isinstance(target, ast.Name) and target.id == "operations":
+            parts = [part for part in ast.iter_child_nodes(node) if _is_method_of_name(part)]
+        for inner in parts:
             if isinstance(inner, ast.Call):
                 self.fear_call(inner, f"{_last_name(inner.func) or 'something'}() may change it")
             elif isinstance(inner, ast.NamedExpr):
@@ -383,13 +396,8 @@ class _Reading:
                 if name in self.bound_anywhere:
                     value = _Unknown(target.lineno, "it is bound by an expression or a function")
                 self.names[name] = value
-            case ast.Attribute(value=ast.Name(id=owner), attr=name):
-                found = self.find(owner)
-                if isinstance(found, _Class) and found.node is not None:
-                    found.attributes[name] = value
-                    if name in _MADE_BY:
-                        why = f"it is decided by {name} when Django runs"
-                        self.spoil(target.value, _Unknown(target.lineno, why))
+            case ast.Attribute(value=ast.Name() as owner):
+                self.assign_attribute(owner, target.attr, value)
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
                 unknown = _Unknown(target.lineno, "it is unpacked from something")
                 for item in value if isinstance(value, list) else ():
@@ -404,6 +412,16 @@ class _Reading:
                 self.fear(container, _Unknown(target.lineno, "entries are changed by code"))
             case _:
                 return
+
+    def assign_attribute(self, owner: ast.Name, name: str, value: _Value) -> None:
+        found = self.find(owner.id)
+        if not isinstance(found, _Class) or found.node is None:
+            return
+        found.attributes[name] = found.late.get(name, value)
+        if name in found.late:
+            _spoil(value, found.late[name])
+        if name in _MADE_BY:
+            _spoil(found, _Unknown(owner.lineno, f"it is decided by {name} when Django runs"))
 
     def delete(self, target: ast.expr) -> None:
         match target:
@@ -420,9 +438,8 @@ class _Reading:
         self.lose(why)
         self.names.update(dict.fromkeys(("Migration", *_LISTS), why))
 
-    def longer(self, known: _Value, added: ast.expr | list[_Item], line: int) -> _Value:
+    def longer(self, known: _Value, more: _Value, line: int) -> _Value:
         """`known` with something added to it: the same list, where Python keeps it the same."""
-        more = added if isinstance(added, list) else self.value(added)
         whole = _concatenated(known, more, line)
         if isinstance(known, list) and isinstance(whole, list) and not isinstance(known, _Tuple):
             known[:] = whole
@@ -458,7 +475,7 @@ class _Reading:
             case "append" | "insert", [*_, item]:
                 whole = self.longer(known, [_Item(self.value(item), item.lineno)], line)
             case "extend" | "__iadd__", [items]:
-                whole = self.longer(known, items, line)
+                whole = self.longer(known, self.value(items), line)
             case "sort" | "reverse" | "index" | "count" | "copy", _:
                 return
             case _:
@@ -539,6 +556,20 @@ class _Reading:
                 return _Unknown(line, f"{name or 'something'}() is called")
 
 
+def _is_certain(value: _Value) -> bool:
+    if isinstance(value, list):
+        return all(_is_certain(item.value) for item in value)
+    return not isinstance(value, _Unknown)
+
+
+def _is_method_of_name(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name))):
+            return name != "migrations"
+        case _:
+            return False
+
+
 def _spoil(value: _Value, why: _Value) -> None:
     """Make a list, or all lists of a class, uncertain. Whoever shares them sees it."""
     if isinstance(value, list):
@@ -548,7 +579,9 @@ def _spoil(value: _Value, why: _Value) -> None:
         for item in inside:
             _spoil(item.value, why)
     elif isinstance(value, _Class) and value.node is not None:
-        value.attributes.update(dict.fromkeys(_LISTS, why))
+        for name in _LISTS:
+            _spoil(value.attributes.get(name), why)
+            value.attributes[name] = why
 
 
 def _constant(constant: object, line: int) -> _Value:

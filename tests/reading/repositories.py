@@ -66,7 +66,7 @@ class Repository(NamedTuple):
 def new(path: Path, files: Mapping[str, Content] | None = None, *options: str) -> Repository:
     """A repository with one commit of `files`."""
     path.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["git", "init", "-q", "-b", "main", *options, path], check=True)
+    subprocess.run(["git", "init", "-q", "-b", "main", "--template=", *options, path], check=True)
     repository = Repository(path)
     repository.commit(files)
     return repository
@@ -82,7 +82,7 @@ class Snapshot(NamedTuple):
 def imported(path: Path, history: Sequence[Snapshot]) -> tuple[Repository, list[str]]:
     """A repository with a whole history, made by one process, and the ids of its commits."""
     path.mkdir(parents=True)
-    subprocess.run(["git", "init", "-q", "-b", "main", path], check=True)
+    subprocess.run(["git", "init", "-q", "-b", "main", "--template=", path], check=True)
     stream = []
     for at, (parents, files) in enumerate(history, 1):
         stream.append(f"commit refs/heads/c{at}\nmark :{at}\n".encode())

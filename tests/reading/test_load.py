@@ -167,7 +167,10 @@ MORE = (
 def variants() -> dict[str, str]:
     """Texts of ``apps.py``, by the name of the package that they are for."""
     found = {}
-    parts = itertools.product(HEADS, *CONFIGS.values(), MORE)
+    parts = [
+        *itertools.product(HEADS[:1], *CONFIGS.values(), MORE),
+        *itertools.product(HEADS[1:], *CONFIGS.values(), MORE[:2]),
+    ]
     for at, (head, name, label, default, more) in enumerate(parts):
         package = f"p{at}"
         lines = [name, label, default, "pass"]
@@ -200,7 +203,7 @@ def test_labels_are_those_that_django_gives() -> None:
             assert ours in (None, "shop", *answers.values()), f"{text}\n{answers}"
         elif alone is not None:
             assert (ours or "shop") == alone or "str(" in text or "not " in text, f"{text}\n{alone}"
-    assert sure > 400
+    assert sure > 200
 
 
 # Several projects, tests, settings
@@ -319,17 +322,14 @@ def test_a_folder_from_the_configuration_is_an_app(make: Make, folder: str) -> N
             "elsewhere/0001_initial.py": migration(),
         }
     )
-    modules = {"store": f"{folder}/"}
     repository.write({f"{folder}/0002_untracked.py": migration("0001_initial")})
+    modules = {"store": folder}
     for head in (None, "HEAD"):
-        found = read(repository, head, modules={"store": folder})
+        found = read(repository, head, modules=modules)
         assert labels(found) == {folder: "store"}
         untracked = ["0002_untracked"] if head is None else []
         assert names(found) == {folder: ["0001_initial", *untracked]}
-    assert names(read(repository, index=True, modules={"store": folder})) == {
-        folder: ["0001_initial"]
-    }
-    assert modules
+    assert names(read(repository, index=True, modules=modules)) == {folder: ["0001_initial"]}
 
 
 def test_a_configured_folder_needs_no_migration_class_to_count(make: Make) -> None:
