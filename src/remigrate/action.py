@@ -12,7 +12,8 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from remigrate import __version__, cache, check, errors, git, options, rules
+from remigrate import __version__, check, errors, git, options, rules
+from remigrate.load import NoCache
 from remigrate.report import annotations as workflow_commands
 from remigrate.report import json_, markdown, sarif
 from remigrate.report.escape import command_data
@@ -87,7 +88,7 @@ def _run(environ: Mapping[str, str]) -> int:
     repository = git.open_repository(folder, env)
     with tempfile.TemporaryDirectory(prefix="remigrate-") as scratch:
         repository, question, notice = _question(environ, repository, chosen, scratch)
-        answer = check.look(repository, question, cache.NoCache())
+        answer = check.look(repository, question, NoCache())
         notices = [f"Checked without a base: {notice}."] if notice else []
         report = check.report(answer, rules.chosen(chosen.select, chosen.ignore), notices)
     code = check.exit_code(report, chosen.fail_on)

@@ -24,17 +24,6 @@ _WAIT = 2.0
 """Seconds to wait for another process that writes."""
 
 
-class NoCache:
-    """Remembers nothing."""
-
-    def get(self, keys: list[str]) -> dict[str, object]:
-        """Nothing is known."""
-        return {}
-
-    def put(self, values: dict[str, object]) -> None:
-        """Forget `values`."""
-
-
 class DiskCache:
     """The store at `path`. `warn` is told, at most once, when it could not be used."""
 

@@ -183,10 +183,15 @@ def remember(call: Call, repository: git.Repository, text: str, code: int) -> No
 
 def disk_cache(call: Call) -> Cache:
     """The user's cache, or none when it is switched off or there is no place for it."""
-    from remigrate import cache
+    if call.options.cache:
+        from remigrate import cache
 
-    path = cache.default_path(call.environ) if call.options.cache else None
-    return cache.DiskCache(path, call.say.warn) if path else cache.NoCache()
+        path = cache.default_path(call.environ)
+        if path:
+            return cache.DiskCache(path, call.say.warn)
+    from remigrate.load import NoCache
+
+    return NoCache()
 
 
 def rendered(report: Report, form: str, colored: bool) -> str:

@@ -8,8 +8,8 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from remigrate import check, errors, git, rules
-from remigrate.cache import NoCache
 from remigrate.console import painted
+from remigrate.load import NoCache
 from remigrate.report import picture, text
 
 if TYPE_CHECKING:

@@ -36,6 +36,7 @@ class Graph:
     """Migrations and their order, after replacement. Made by `build`; do not change it."""
 
     __slots__ = (
+        "_known_ends",
         "apps",
         "children",
         "cyclic_squashes",
@@ -59,6 +60,7 @@ class Graph:
         """Every migration file, whether it is a node or replaced."""
         self.nodes: dict[Key, Migration | None] = {}
         """None stands for a migration that is referred to but not there."""
+        self._known_ends: dict[tuple[str, int], list[Key]] = {}
         self.parents: dict[Key, set[Key]] = {}
         self.children: dict[Key, set[Key]] = {}
         self.references: dict[Key, list[Dangling]] = {}
@@ -85,13 +87,22 @@ class Graph:
         return self._ends(app, self.children)
 
     def _ends(self, app: str, neighbours: dict[Key, set[Key]]) -> list[Key]:
-        names = [migration.key for migration in self.apps[app].migrations]
-        names += [key for key in self.references if key[0] == app]
-        return sorted(
-            key
-            for key in set(names)
-            if key in self.nodes and all(other[0] != app for other in neighbours[key])
-        )
+        known = self._known_ends.get((app, id(neighbours)))
+        if known is None:
+            names = [migration.key for migration in self.apps[app].migrations]
+            names += [key for key in self.references if key[0] == app]
+            known = sorted(
+                key
+                for key in set(names)
+                if key in self.nodes and all(other[0] != app for other in neighbours[key])
+            )
+            self._known_ends[(app, id(neighbours))] = known
+        return known
+
+    def _forget_ends(self, app: str) -> None:
+        """Something inside `app` was changed."""
+        self._known_ends.pop((app, id(self.parents)), None)
+        self._known_ends.pop((app, id(self.children)), None)
 
     def ancestors(self, start: Key) -> set[Key]:
         """Every node that must come before `start`; without `start` unless it is in a circle."""
@@ -108,13 +119,17 @@ class Graph:
         self.nodes[key] = migration
         self.parents[key] = set()
         self.children[key] = set()
+        self._forget_ends(key[0])
 
     def _connect(self, child: Key, parent: Key) -> None:
         self.parents[child].add(parent)
         self.children[parent].add(child)
+        if child[0] == parent[0]:
+            self._forget_ends(child[0])
 
     def _remove(self, key: Key) -> tuple[set[Key], set[Key]]:
         del self.nodes[key]
+        self._forget_ends(key[0])
         parents, children = self.parents.pop(key), self.children.pop(key)
         for parent in parents:
             self.children.get(parent, set()).discard(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from remigrate.model import App, Broken, Header, Migration, Project, Reference, Unread, UnreadFile
@@ -11,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from remigrate.trees import Entry
+
+    Content = tuple[Entry, bytes | Broken]
 
 
 class Tree(Protocol):
@@ -28,6 +29,21 @@ class Cache(Protocol):
     def get(self, keys: list[str]) -> dict[str, object]: ...
 
     def put(self, values: dict[str, object]) -> None: ...
+
+
+class NoCache:
+    """Remembers nothing."""
+
+    def get(self, keys: list[str]) -> dict[str, object]:
+        """Nothing is known."""
+        return {}
+
+    def put(self, values: dict[str, object]) -> None:
+        """Forget `values`."""
+
+
+_PART = 16 * 1024 * 1024
+"""Bytes of files that are held at once."""
 
 
 class _Package(NamedTuple):
@@ -216,44 +232,71 @@ def _remembered(tree: Tree, cache: Cache, kind: str, files: Collection[Entry]) -
             found[entry.path] = known[key]
         else:
             missing.append(entry)
-    if missing:
-        with _Unhurried():
-            for entry, content in tree.read(missing):
-                found[entry.path] = _read(kind, content)
-                if entry.kind == "file" and isinstance(content, bytes):
-                    fresh[f"{kind}:{entry.blob}"] = found[entry.path]
+    for part in _parts(tree.read(missing)):
+        found.update(_read(kind, part))
+        for entry, content in part:
+            if entry.kind == "file" and isinstance(content, bytes):
+                fresh[f"{kind}:{entry.blob}"] = found[entry.path]
+    if fresh:
         cache.put(fresh)
     return found
 
 
-class _Unhurried:
-    """No garbage collection meanwhile: syntax trees are large, short-lived and free of circles."""
+def _parts(contents: Iterable[tuple[Entry, bytes | Broken]]) -> Iterator[list[Content]]:
+    """Contents in parts that fit easily into memory, all at once for all but the largest trees."""
+    part, size = [], 0
+    for entry, content in contents:
+        part.append((entry, content))
+        size += len(content) if isinstance(content, bytes) else 0
+        if size > _PART:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
-    def __enter__(self) -> None:
-        self._was_on = gc.isenabled()
-        gc.disable()
 
-    def __exit__(self, *_: object) -> None:
-        if self._was_on:
-            gc.enable()
+def _read(kind: str, contents: list[Content]) -> dict[str, object]:
+    """What each of these files says, by path."""
+    from remigrate import crew
+
+    readable = [(entry.path, content) for entry, content in contents if isinstance(content, bytes)]
+    results = crew.spread(_READERS[kind], [content for _, content in readable])
+    found = dict(zip((path for path, _ in readable), results, strict=True))
+    for entry, content in contents:
+        if isinstance(content, Broken):
+            found[entry.path] = {"header": _packed(content), "label": None, "settings": {}}[kind]
+    return found
 
 
-def _read(kind: str, content: bytes | Broken) -> object:
+def _read_header(content: bytes) -> object:
     from remigrate import reader
 
-    if kind == "header":
-        return _packed(content if isinstance(content, Broken) else reader.read(content))
-    if isinstance(content, Broken):
-        return None if kind == "label" else {}
-    return reader.read_config(content) if kind == "label" else reader.read_settings(content)
+    return _packed(reader.read(content))
+
+
+def _read_label(content: bytes) -> object:
+    from remigrate import surroundings
+
+    return surroundings.read_config(content)
+
+
+def _read_settings(content: bytes) -> object:
+    from remigrate import surroundings
+
+    return surroundings.read_settings(content)
+
+
+_READERS = {"header": _read_header, "label": _read_label, "settings": _read_settings}
 
 
 def _packed(header: Header | Broken) -> list[object]:
-    return [isinstance(header, Header), *header]
+    """A header as the cache holds it: plain tuples where there were named ones."""
+    fields = [[tuple(f) for f in x] if isinstance(x, tuple) else x for x in header]
+    return [isinstance(header, Header), *fields]
 
 
 def _unpacked(value: object) -> Header | Broken:
-    """A header as the cache holds it: lists where there were tuples."""
+    """What was packed, perhaps with lists where there were tuples."""
     is_header, *fields = cast("list[object]", value)
     if not is_header:
         return Broken(*cast("tuple[int, int, str]", fields))

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 Severity = Literal["error", "warning", "notice"]
 Side = Literal["landed", "new", ""]
 
-MAX_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 2 * 1024 * 1024
 """Files larger than this are not read."""
 
 Key = tuple[str, str]

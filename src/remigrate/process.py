@@ -1,7 +1,7 @@
 """Runs another program with a time limit, and nothing of `subprocess` where that can be avoided.
 
 Importing `subprocess` takes as long as a bare interpreter start, and the warm path of `check` may
-take no more than two of those. Where the platform has ``posix_spawn``, two small built-in modules do.
+take no more than two of those. Where there is ``posix_spawn``, two small built-in modules do.
 """
 
 from __future__ import annotations

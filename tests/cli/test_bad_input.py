@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from remigrate.model import MAX_BYTES
 from tests.cli.project import Project, Ran, refused, remigrate, text
 
 
@@ -228,24 +230,46 @@ def test_ten_thousand_migrations_in_one_folder(shop: Project) -> None:
     assert (app["migrations"], app["leaves"]) == (10_000, ["10000_step"])
 
 
-def test_a_file_of_five_megabytes_is_read(shop: Project) -> None:
-    rows = "".join(f"    ({number}, 'name {number:060}'),\n" for number in range(62_000))
+def test_a_file_of_almost_two_megabytes_is_read(shop: Project) -> None:
+    rows = "".join(f"    ({number}, 'name {number:060}'),\n" for number in range(24_500))
     shop.write(
         "shop/migrations/0003_data.py",
         f"{text('0002_price')}\n\nROWS = [\n{rows}]\n",
     )
-    assert (shop.path / "shop/migrations/0003_data.py").stat().st_size > 5_000_000
+    size = (shop.path / "shop/migrations/0003_data.py").stat().st_size
+    assert 1_950_000 < size < MAX_BYTES
     ran = shop.check("--format", "json")
     assert (ran.code, found(ran)) == (0, [])
     assert told(ran)["apps"][0]["leaves"] == ["0003_data"]
 
 
-def test_a_file_that_is_too_large_is_a_finding(shop: Project) -> None:
-    padding = "# nothing\n" * 900_000
+@pytest.mark.parametrize("row", ["    (0, 'a row of data'),\n", "(\n"], ids=["data", "broken"])
+def test_a_file_of_five_megabytes_is_not_read_and_that_is_said(shop: Project, row: str) -> None:
     path = "shop/migrations/0003_data.py"
-    shop.write(path, text("0002_price") + padding)
-    ran = shop.check("--format", "json", "--select", "RM106")
-    assert (ran.code, found(ran)) == (1, [("RM106", path)])
+    shop.write(path, f"{text('0002_price')}\nROWS = [\n{row * (5_000_000 // len(row))}]\n")
+    why = "it is larger than 2 MiB"
+    before = time.monotonic()
+    shown = shop.check()
+    assert time.monotonic() - before < 10
+    assert (shown.code, shown.err) == (0, "")
+    assert "Not read" in shown.out
+    assert f"  {path}:1  dependencies: {why}\n" in shown.out
+    shop.migration("0004_next", "0003_data")
+    shop.commit()
+    for words in ([], ["--index"], ["--head", "main"], ["--base", "HEAD~1"]):
+        ran = shop.check("--format", "json", *words)
+        assert (ran.code, found(ran)) == (0, []), words
+        unread = [{"path": path, "line": 1, "what": "dependencies", "why": why}]
+        assert told(ran)["unread"] == unread, words
+
+
+def test_a_landed_file_that_becomes_too_large_is_no_finding(shop: Project) -> None:
+    path = shop.path / "shop/migrations/0002_price.py"
+    path.write_text(path.read_text() + "(\n" * 2_000_000)
+    for words in ([], ["--base", "main"]):
+        ran = shop.check("--format", "json", *words)
+        assert (ran.code, found(ran)) == (0, []), words
+        assert [row["why"] for row in told(ran)["unread"]] == ["it is larger than 2 MiB"], words
 
 
 # Odd files

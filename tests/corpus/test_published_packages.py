@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import pytest
 
-from remigrate import cache, check, circles, git
+from remigrate import check, circles, git
 from remigrate.labels import FIRST
+from remigrate.load import NoCache
 from remigrate.model import App, Broken, Migration, Reference
 from remigrate.rules import multiple_leaves
 from tests import judge
@@ -44,7 +45,7 @@ def read(package: Package) -> Case | OutOfReach:
         folder = Path(name)
         unpack(wheel, folder)
         repository = git.open_repository(name, os.environ)
-        ours = check.look(repository, check.Question(), cache.NoCache())
+        ours = check.look(repository, check.Question(), NoCache())
         return Case(package, _apps(folder), ours)
 
 

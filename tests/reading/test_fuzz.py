@@ -18,7 +18,7 @@ from pathlib import Path
 import django
 import pytest
 
-from remigrate import reader
+from remigrate import reader, surroundings
 from remigrate.model import Broken, Header, Reference
 from tests.reading.test_reader import READ, UNREAD
 
@@ -278,7 +278,7 @@ def test_no_bytes_make_the_other_readers_fail(kind: str) -> None:
             if not isinstance(tree, Broken):
                 reader.operations(tree)
         else:
-            getattr(reader, kind)(source)
+            getattr(surroundings, kind)(source)
 
 
 def test_django_itself_says_what_the_unmutated_files_say() -> None:

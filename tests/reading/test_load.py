@@ -182,7 +182,7 @@ def variants() -> dict[str, str]:
 
 def test_labels_are_those_that_django_gives() -> None:
     """Every combination. Where Django takes none by itself, one that it can be told will do."""
-    from remigrate import reader
+    from remigrate import surroundings
 
     texts = variants()
     script = Path(__file__).with_name("labels_by_django.py")
@@ -193,7 +193,7 @@ def test_labels_are_those_that_django_gives() -> None:
     said: dict[str, dict[str, str | None] | None] = json.loads(done.stdout)
     sure = 0
     for package, text in texts.items():
-        ours = reader.read_config(text.encode())
+        ours = surroundings.read_config(text.encode())
         answers = said[package]
         if answers is None or not any(answers.values()):
             continue  # Django refuses it

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from remigrate import reader
+from remigrate import reader, surroundings
 from remigrate.model import MAX_BYTES, Broken, Header, Operation, Reference, Unread
 
 IMPORTS = """\
@@ -484,7 +484,6 @@ BROKEN: dict[str, tuple[bytes, Broken]] = {
     ),
     "UTF-16": ("x = 1\n".encode("utf-16"), Broken(1, 0, "it holds a null byte")),
     "a null byte": (b"x = 1\ny = '\0'\n", Broken(2, 0, "it holds a null byte")),
-    "too large": (b"#" * (MAX_BYTES + 1), Broken(1, 0, "it is larger than 8 MiB")),
     "deep nesting": (b"x = " + b"-" * 50_000 + b"1\n", Broken(1, 0, "it is nested too deeply")),
 }
 
@@ -526,15 +525,28 @@ def test_an_encoding_that_the_file_declares_is_used(encoding: str) -> None:
     assert pairs(header(source.encode(encoding)).dependencies) == [("a", name)]
 
 
-def test_five_megabytes_of_data_are_read() -> None:
+def test_two_megabytes_of_data_are_read() -> None:
     rows = "".join(f"    ({at}, 'row number {at}'),\n" for at in range(1000))
     text = '"""' + "x" * 79 + '"""'
-    much = "\n".join(["TEXT = [", *([f"    {text},"] * 56_000), "]"])
+    much = "\n".join(["TEXT = [", *([f"    {text},"] * 22_000), "]"])
     source = f"ROWS = [\n{rows}]\n{much}\n" + body('dependencies = [("a", "0001_initial")]')
-    assert 4_900_000 < len(source) < MAX_BYTES
+    assert 1_900_000 < len(source) < MAX_BYTES
     before = time.monotonic()
     assert pairs(header(source).dependencies) == [A1]
     assert time.monotonic() - before < 20
+
+
+@pytest.mark.parametrize("row", ["# nothing\n", "a\n", "x = (\n", "<<<<<<< HEAD\n"])
+def test_a_file_that_is_too_large_is_unread_at_once(row: str) -> None:
+    source = body('dependencies = [("a", "0001_initial")]')
+    data = (source + row * (MAX_BYTES // len(row))).encode()
+    assert len(data) > MAX_BYTES
+    why = "it is larger than 2 MiB"
+    before = time.monotonic()
+    assert reader.read(data) == Header(1, atomic=None, unread=(Unread("dependencies", 1, why),))
+    assert reader.parse(data) == Broken(1, 0, why)
+    assert surroundings.read_config(data) is None
+    assert time.monotonic() - before < 1
 
 
 def test_operations_are_listed_as_they_stand() -> None:
@@ -593,12 +605,20 @@ def test_a_sum_of_a_thousand_operations_is_listed() -> None:
     ],
 )
 def test_settings_that_name_a_model(text: str, found: dict[str, str | None]) -> None:
-    assert reader.read_settings(text.encode()) == found
+    assert surroundings.read_settings(text.encode()) == found
 
 
 def test_settings_in_any_bytes_are_read() -> None:
-    assert reader.read_settings(b'\xff\xfe\0\nA_MODEL = "a.A"\n') == {"A_MODEL": "a.A"}
+    data = b'\xff\xfe\0\nA_MODEL = "a.A"\n'
+    assert surroundings.read_settings(data) == {"A_MODEL": "a.A"}
+
+
+@pytest.mark.parametrize("part", [b"MODEL", b"A", b" ", b"A_MODEL ", b"A_MODEL:", b'A_MODEL="a.'])
+def test_a_settings_line_without_end_does_not_hold_anything_up(part: bytes) -> None:
+    before = time.monotonic()
+    surroundings.read_settings(part * (MAX_BYTES // len(part)))
+    assert time.monotonic() - before < 5
 
 
 def test_a_broken_apps_file_gives_no_label() -> None:
-    assert reader.read_config(b"class (") is None
+    assert surroundings.read_config(b"class (") is None

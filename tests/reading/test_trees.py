@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from remigrate import load, trees
-from remigrate.cache import NoCache
-from remigrate.model import MAX_BYTES, Broken, Header, Project
+from remigrate.load import NoCache
+from remigrate.model import MAX_BYTES, Broken, Header, Project, Unread
 from tests.reading.conftest import Make
 from tests.reading.repositories import (
     Repository,
@@ -368,10 +368,11 @@ def test_an_unreadable_file_is_broken(as_nobody: Path) -> None:
     assert found == Broken(1, 0, "it cannot be opened: Permission denied")
 
 
-def test_a_file_that_is_too_large_is_broken_everywhere(repository: Repository) -> None:
+def test_a_file_that_is_too_large_is_unread_everywhere(repository: Repository) -> None:
     path = f"{SHOP}/0009_large.py"
     repository.write({path: b"#" * (MAX_BYTES + 100)})
-    large = Broken(1, 0, "it is larger than 8 MiB")
+    why = Unread("dependencies", 1, "it is larger than 2 MiB")
+    large = Header(1, atomic=None, unread=(why,))
     assert header(repository, "0009_large") == large
     repository.commit()
     for head in (None, "HEAD"):

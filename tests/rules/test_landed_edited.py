@@ -1,5 +1,6 @@
 import pytest
 
+from remigrate.model import MAX_BYTES
 from remigrate.rules import landed_edited as rule
 from tests.rules.verbs import app, clean, finds, line_in, migration
 
@@ -89,6 +90,13 @@ def test_replaces_that_has_done_its_work() -> None:
     clean(
         rule, app(_1_squashed=FIRST, _2_price=CODE), app(_1_initial=FIRST, _2_price=CODE) | squash
     )
+
+
+@pytest.mark.parametrize("row", ["# nothing\n", "DATA = [\n"])
+def test_a_file_that_is_too_large_is_not_compared(row: str) -> None:
+    large = app(_1_initial=FIRST, _2_price=CODE + row * (MAX_BYTES // len(row)))
+    clean(rule, large, BASE)
+    clean(rule, BASE, large)
 
 
 def test_a_broken_file_is_left_to_another_rule() -> None:

@@ -1,7 +1,8 @@
 import pytest
 
 from remigrate import check
-from remigrate.cache import NoCache
+from remigrate.load import NoCache
+from remigrate.model import MAX_BYTES
 from remigrate.rules import unreadable as rule
 from tests.rules.verbs import MemoryTree, app, clean, finds, line_in, migration
 
@@ -37,6 +38,11 @@ def test_markers_that_git_would_make_of_both_sides_are_told_apart() -> None:
 def test_the_place_of_what_python_refuses(source: str | bytes, line: int, column: int) -> None:
     finding = finds(rule, app(_1_initial=source))
     assert (finding.line, finding.column) == (line, column)
+
+
+@pytest.mark.parametrize("row", ["# nothing\n", "(\n"])
+def test_a_file_that_is_too_large_is_not_called_broken(row: str) -> None:
+    clean(rule, app(_1_initial=FIRST, _2_data=row * (MAX_BYTES // len(row) + 1)))
 
 
 def test_a_module_without_a_migration_class() -> None:
