@@ -14,8 +14,9 @@ from remigrate import git
 from remigrate.model import MAX_BYTES, Broken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
+    from remigrate.process import Running
 
 _LINK, _MODULE = b"120000", b"160000"
 _MAX_HOPS = 8
@@ -188,10 +189,9 @@ class WorkTree:
         self.repository = repository
         self.top = top
         self._wanted = wanted
-        places = ("--", *wanted.pathspecs())
-        # Two processes side by side: what is there, and what of it is not as in the index.
-        self._commands = ((*_LISTED, *places), (*_COMPARED, *places))
-        self._running = [repository.start(*command) for command in self._commands]
+        flags = ("-z", "-v", "-s", "-c", "-m", "-d", "-o", "--exclude-standard", "--full-name")
+        self._args = ("ls-files", *flags, "--", *wanted.pathspecs())
+        self._listing: Running | None = repository.start(*self._args)
         self._entries: tuple[Entry, ...] = ()
         self._changed: dict[str, bytes | Broken] = {}
         self._removed: set[str] = set()
@@ -199,16 +199,13 @@ class WorkTree:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """All files; git has been listing them since this object was made."""
-        if self._running:
-            listing, compared = [
-                self.repository.noted(command, git.finish(running, command))
-                for command, running in zip(self._commands, self._running, strict=True)
-            ]
-            self._running = []
-            self._entries = tuple(self._listed(listing, _statuses(compared)))
+        if self._listing is not None:
+            listing = self.repository.noted(self._args, git.finish(self._listing, self._args))
+            self._listing = None
+            self._entries = tuple(self._listed(listing))
         return self._entries
 
-    def _listed(self, listing: bytes, statuses: Mapping[bytes, bytes]) -> Iterable[Entry]:
+    def _listed(self, listing: bytes) -> Iterable[Entry]:
         found: dict[str, Entry] = {}
         for record in listing.split(b"\0"):
             tag, rest = record[:1], record[2:]
@@ -220,29 +217,22 @@ class WorkTree:
                 continue
             mode, oid, _ = described.split(b" ")
             entry = _entry(mode, oid, path)
-            missing = statuses.get(path) == b"D" or tag.islower()  # as far as git looked
-            if missing and not self._is_there(entry.path):
+            if tag in b"Rr":
                 self._removed.add(entry.path)
-                continue
-            if entry.kind in ("file", "link") and (
-                path in statuses or self._may_differ(tag, entry.path)
-            ):
+            elif entry.kind in ("file", "link") and self._is_other(tag, entry.path):
                 entry = self._hashed(entry)
             found[entry.path] = entry
-        return found.values()
+        return [entry for entry in found.values() if entry.path not in self._removed]
 
-    def _may_differ(self, tag: bytes, path: str) -> bool:
-        """Whether git did not compare a file with the index: it is untracked, or unmerged.
+    def _is_other(self, tag: bytes, path: str) -> bool:
+        """Whether a file's content is, or may be, another one than the index has.
 
         A small letter says that git was told not to look (``--assume-unchanged``), ``S`` that it
         expects no file there (a sparse checkout).
         """
         if tag in b"Ss":
-            return self._is_there(path)
-        return tag in b"?M" or tag.islower()
-
-    def _is_there(self, path: str) -> bool:
-        return os.path.lexists(os.path.join(self.top, path))
+            return os.path.lexists(os.path.join(self.top, path))
+        return tag in b"C?MK" or tag.islower()
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -254,16 +244,12 @@ class WorkTree:
         """The entry of a file whose content git has not seen, known by what is on disk."""
         self.repository.observed.repeatable = False
         found = content(self.top, entry.path)
+        self._changed[entry.path] = found
         place = os.path.join(self.top, entry.path)
         if os.path.islink(place):
-            target = os.fsencode(os.readlink(place))
-            now = Entry(entry.path, blob_id(target, entry.blob), "link")
-        else:
-            blob = "" if isinstance(found, Broken) else blob_id(found, entry.blob)
-            now = Entry(entry.path, blob)
-        if now != entry:  # else it was only touched
-            self._changed[entry.path] = found
-        return now
+            return Entry(entry.path, blob_id(os.fsencode(os.readlink(place)), entry.blob), "link")
+        blob = "" if isinstance(found, Broken) else blob_id(found, entry.blob)
+        return Entry(entry.path, blob)
 
     def read(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, bytes | Broken]]:
         """Content of each entry, or why it cannot be had."""
@@ -305,17 +291,6 @@ _GONE = Broken(1, 0, "it is not there")
 _STRAY_LINK = Broken(1, 0, "it is a link to something that is not a file of this tree")
 _EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 _STAGED = ("ls-files", "-z", "-s", "--full-name", "--")
-_LISTED = ("ls-files", "-z", "-v", "-s", "-c", "-o", "--exclude-standard", "--full-name")
-_COMPARED = (
-    *("-c", "core.preloadIndex=false"),  # threads cost more than they save here
-    *("diff-files", "-z", "--no-relative", "--ignore-submodules"),
-)
-
-
-def _statuses(compared: bytes) -> dict[bytes, bytes]:
-    """The letter with which ``git diff-files`` marks each path."""
-    fields = compared.split(b"\0")
-    return {fields[at + 1]: fields[at][-1:] for at in range(0, len(fields) - 1, 2)}
 
 
 def _inside(top: str, path: str) -> bool:
