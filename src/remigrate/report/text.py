@@ -57,7 +57,7 @@ def _block(finding: Finding, picture: Picture | None, paint: Paint, width: int) 
 
 
 def _unread(report: Report, paint: Paint) -> str:
-    lines = [paint("Not read, as it is decided only when Django runs:", "bold")]
+    lines = [paint("Not read:", "bold")]
     lines += [
         f"  {visible(row.path)}:{row.line}  {visible(row.what)}: {visible(row.why)}"
         for row in report.unread
