@@ -197,6 +197,7 @@ def _uncommitted(apart: git.Repository, folder: str, changed: Iterable[str]) -> 
     staged = apart.with_env({"GIT_INDEX_FILE": index})._replace(path=apart.top or apart.path)
     paths = b"".join(os.fsencode(path) + b"\0" for path in changed)
     if paths:
+        staged.run("add", "--all")  # also what only a renamed folder would tell
         staged.run("update-index", "--add", "--remove", "-z", "--stdin", stdin=paths)
     try:
         tree = _first_field(staged.run("write-tree"))
