@@ -271,8 +271,8 @@ def _inside(workspace: str, path: str) -> str:
 
 
 def _write(workspace: str, path: str, text: str) -> None:
-    """Write a file of the workspace for its owner; links that a pull request put there are "
-    "not followed."""
+    """Write a file of the workspace for its owner; links that a pull request put there are
+    not followed."""
     owner = os.stat(workspace)
     folder = _inside(workspace, os.path.dirname(path) or ".")
     missing = []

@@ -1,5 +1,4 @@
-"""The whole story on a throwaway repository, offline: two branches that collide, and the way "
-"out."""
+"""The whole story on a throwaway repository: two branches that collide, and the way out."""
 
 from __future__ import annotations
 

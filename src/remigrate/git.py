@@ -242,8 +242,7 @@ def _fetch(argv: list[str], env: dict[str, str], secrets: tuple[str, ...]) -> No
 
 
 def with_config(env: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
-    """The environment in which git has these settings, besides those that `env` gives it "
-    "already."""
+    """The environment in which git has these settings, besides those of `env`."""
     count = int(env.get("GIT_CONFIG_COUNT", "0") or "0")
     added = dict(env)
     for at, (name, value) in enumerate(settings.items(), count):

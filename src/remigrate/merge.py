@@ -159,8 +159,7 @@ def _first_field(output: bytes) -> str:
 
 
 def _apart(repository: git.Repository, folder: str) -> dict[str, str]:
-    """An environment in which git reads the repository's objects and writes new ones to "
-    "`folder`."""
+    """An environment in which git reads the repository's objects and writes to `folder`."""
     own = _path_of(repository, "objects")
     os.makedirs(os.path.join(folder, "objects"))
     more = repository.env.get("GIT_ALTERNATE_OBJECT_DIRECTORIES")

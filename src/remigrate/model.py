@@ -16,8 +16,7 @@ MAX_BYTES = 2 * 1024 * 1024
 """Files larger than this are not read."""
 
 Key = tuple[str, str]
-"""A node: (path of the migrations package, migration name). Labels are not unique in a "
-"repository."""
+"""A node: (path of the migrations package, migration name); labels are not unique."""
 
 
 class Reference(NamedTuple):

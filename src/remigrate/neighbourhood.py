@@ -81,8 +81,7 @@ def _picture(facts: Facts, shown: Collection[Key], title: str) -> Picture:
 
 
 def _in_order(graph: Graph, shown: Collection[Key]) -> list[Key]:
-    """Dependencies first, names deciding where the graph does not; circles keep their names' "
-    "order."""
+    """Dependencies first; names decide where the graph does not."""
     order: dict[Key, None] = {}
     for start in sorted(shown):
         stack = [start]

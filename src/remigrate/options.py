@@ -1,5 +1,5 @@
-"""Every option once: its name, type, default and help, for the command line and the "
-"configuration."""
+"""Every option once: its name, type, default and help, for the command line and the
+configuration."""
 
 from __future__ import annotations
 

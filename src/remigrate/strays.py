@@ -1,5 +1,4 @@
-"""Migration files about which git and the disk disagree: untracked, ignored, changed but not "
-"staged."""
+"""Migration files that git and the disk disagree about: untracked, ignored, not staged."""
 
 from __future__ import annotations
 

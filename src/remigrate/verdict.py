@@ -46,15 +46,12 @@ class Verdict:
 
 def recall(words: Sequence[str], environ: Mapping[str, str]) -> Verdict | None:
     """The kept verdict for the command line `words`, when everything it rests on is unchanged."""
-    path = _path(words, environ)
-    if path is None:
+    key = _key(words, environ)
+    path = _path(key, environ)
+    content = _content(path) if path else None
+    if path is None or content is None:
         return None
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except OSError:
-        return None
-    verdict = _decoded(content, _key(words, environ), path)
+    verdict = _decoded(content, key, path)
     return verdict if verdict and _stands(verdict, environ) else None
 
 
@@ -70,7 +67,8 @@ def repeated(words: Sequence[str], environ: Mapping[str, str]) -> int | None:
 
 def remember(words: Sequence[str], environ: Mapping[str, str], verdict: Verdict) -> None:
     """Keep `verdict` for the next time. Without a place to keep it, nothing happens."""
-    path = _path(words, environ)
+    key = _key(words, environ)
+    path = _path(key, environ)
     if path is None:
         return
     folder = os.path.dirname(path)
@@ -78,7 +76,7 @@ def remember(words: Sequence[str], environ: Mapping[str, str], verdict: Verdict)
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with open(partial, "wb") as file:
-            file.write(_encoded(verdict, _key(words, environ)))
+            file.write(_encoded(verdict, key))
         os.replace(partial, path)
         _prune(folder)
     except OSError:
@@ -112,11 +110,11 @@ def _content(path: str) -> bytes | None:
         return None
 
 
-def _path(words: Sequence[str], environ: Mapping[str, str]) -> str | None:
+def _path(key: list[bytes], environ: Mapping[str, str]) -> str | None:
     folder = home.cache_folder(environ)
     if folder is None:
         return None
-    name = binascii.crc32(b"\0".join(_key(words, environ)))
+    name = binascii.crc32(b"\0".join(key))
     return os.path.join(folder, "verdicts", f"{name:08x}")
 
 
