@@ -1,0 +1,170 @@
+"""Runs a program that is not trusted to end: limited in time, memory and output, killed as a group.
+
+`process` is for git, on the warm path. This is for the project's own code, which may hang, flood
+its output or start programs of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import time
+from collections import deque
+from typing import IO, TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_CHUNK = 1 << 16
+_TAIL = 1 << 16
+"""Bytes of standard error that are kept: the last ones."""
+
+
+class Limits(NamedTuple):
+    """What a program may use up."""
+
+    seconds: float = 300.0
+    memory: int | None = None
+    """Bytes of address space, for each process; None for as much as there is."""
+    output: int = 1 << 24
+    """Bytes on standard output and standard error together; beyond them the program is killed."""
+
+
+class Output(NamedTuple):
+    """What a program left behind."""
+
+    code: int
+    """Exit status; negative when a signal ended it."""
+    stdout: bytes
+    stderr: bytes
+    """The end of it."""
+    stopped: Literal["", "time", "output"] = ""
+    """Which limit it was killed for, if any."""
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    stdin: bytes = b"",
+    limits: Limits | None = None,
+    prepare: Callable[[], None] | None = None,
+) -> Output:
+    """Run a program to its end, or to the end of what it may use; its whole group ends with it.
+
+    `prepare` runs in the child before the program does. Raises `OSError` when it cannot start.
+    """
+
+    limits = limits or Limits()
+
+    def before() -> None:
+        if limits.memory is not None:
+            resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if prepare:
+            prepare()
+
+    with subprocess.Popen(
+        list(argv),
+        cwd=cwd,
+        env=dict(env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        start_new_session=True,
+        preexec_fn=before,  # this program has one thread
+    ) as program:
+        try:
+            return _collected(program, memoryview(stdin), limits)
+        finally:
+            _end(program)
+
+
+def _collected(program: subprocess.Popen[bytes], rest: memoryview, limits: Limits) -> Output:
+    deadline = time.monotonic() + limits.seconds
+    out, err = _Kept(None), _Kept(_TAIL)
+    stopped: Literal["", "time", "output"] = ""
+    with selectors.DefaultSelector() as ready:
+        assert program.stdin
+        assert program.stdout
+        assert program.stderr
+        os.set_blocking(program.stdin.fileno(), False)
+        ready.register(program.stdin, selectors.EVENT_WRITE)
+        ready.register(program.stdout, selectors.EVENT_READ, out)
+        ready.register(program.stderr, selectors.EVENT_READ, err)
+        while ready.get_map() and not stopped:
+            # Whoever keeps the pipes open after the program's end has nothing more to say to us.
+            pause = 0.5 if program.poll() is None else 0.0
+            events = ready.select(max(0.0, min(pause, deadline - time.monotonic())))
+            for key, _ in events:
+                stream: IO[bytes] = key.fileobj  # type: ignore[assignment]
+                if key.data is None:
+                    rest = _fed(stream, rest)
+                    done = not rest
+                else:
+                    done = not key.data.take(os.read(stream.fileno(), _CHUNK))
+                if done:
+                    ready.unregister(stream)
+                    stream.close()
+            if out.size + err.size > limits.output:
+                stopped = "output"
+            elif time.monotonic() > deadline:
+                stopped = "time"
+            elif not events and program.poll() is not None:
+                break
+    if not stopped:
+        try:
+            program.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            stopped = "time"
+    _end(program)
+    return Output(program.returncode, out.content(), err.content(), stopped)
+
+
+def _fed(stream: IO[bytes], rest: memoryview) -> memoryview:
+    try:
+        return rest[os.write(stream.fileno(), rest[:_CHUNK]) :]
+    except BlockingIOError:
+        return rest
+    except BrokenPipeError:  # it does not want to know
+        return rest[:0]
+
+
+def _end(program: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of the group."""
+    try:
+        os.killpg(program.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # nobody is left
+    except PermissionError:
+        program.kill()  # on macOS: only zombies are left
+    program.wait()
+
+
+class _Kept:
+    """The output of one stream, or its last `most` bytes."""
+
+    def __init__(self, most: int | None) -> None:
+        self._most = most
+        self._parts: deque[bytes] = deque()
+        self._held = 0
+        self.size = 0
+        """Bytes that came, kept or not."""
+
+    def take(self, data: bytes) -> bool:
+        """Keep `data`. False at the end of the stream."""
+        self._parts.append(data)
+        self._held += len(data)
+        self.size += len(data)
+        while self._most is not None and self._held - len(self._parts[0]) >= self._most:
+            self._held -= len(self._parts.popleft())
+        return bool(data)
+
+    def content(self) -> bytes:
+        whole = b"".join(self._parts)
+        return whole if self._most is None else whole[-self._most :]
