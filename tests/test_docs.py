@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from remigrate import errors, options
-from tests.rules.verbs import app, migration
+from tests.drift.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -65,16 +65,9 @@ def table(readme: str, comment: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone with a branch `topic`, as somebody has who reads the README."""
-    upstream = tmp_path_factory.mktemp("upstream")
-    files = app(_1_initial=migration(), _2_stock=migration("0001_initial"))
-    for path, source in files.items():
-        (upstream / path).parent.mkdir(parents=True, exist_ok=True)
-        (upstream / path).write_text(str(source))
+    upstream = Store.open(tmp_path_factory.mktemp("upstream") / "store").path
     clone = tmp_path_factory.mktemp("home") / "shop"
     for words in (
-        ["init", "--quiet", "--initial-branch=main", upstream],
-        ["-C", upstream, "add", "."],
-        ["-C", upstream, "commit", "--quiet", "--message=A shop"],
         ["clone", "--quiet", upstream, clone],
         ["-C", clone, "branch", "topic"],
     ):
@@ -129,9 +122,13 @@ def test_the_exit_codes_of_the_readme_are_those_of_the_program(readme: str) -> N
 
 def test_the_configuration_of_the_readme_is_accepted(readme: str, tmp_path: Path) -> None:
     config = tmp_path / "pyproject.toml"
-    config.write_text(blocks(readme, "toml")[0])
-    read = options.from_file(os.fspath(config), os.fspath(tmp_path))
-    assert options.merged({}, read.values).fail_on == "warning"
+    accepted = []
+    for block in blocks(readme, "toml"):
+        config.write_text(block)
+        read = options.from_file(os.fspath(config), os.fspath(tmp_path))
+        accepted.append(options.merged({}, read.values))
+    assert [one.fail_on for one in accepted] == ["warning", "error"]
+    assert [one.time_limit for one in accepted] == [300, 600]
 
 
 def test_every_link_of_the_readme_leads_somewhere(readme: str, root: Path) -> None:

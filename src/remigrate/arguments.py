@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _EVERYWHERE = ("cache", "quiet", "verbose", "color", "config")
-_CHECK = ("base", "head", "index", "drift", "format", "output", "select", "ignore", "fail-on")
+_CHECK = ("base", "head", "index", "drift", "fix", "format", "output", "select", "ignore",
+          "fail-on", "explain-cache")  # fmt: skip
+_PROJECT = ("python", "settings", "manage")
 _GRAPH = ("head", "app", "drawing", "output")
 
 _ALL = """\
@@ -21,6 +23,7 @@ examples:
   remigrate check                        the work tree
   remigrate check --base origin/main     what merging this branch would break
   remigrate check --index                what the next commit would break
+  remigrate check --drift                and whether a migration is missing
   remigrate graph --app shop             a picture, to paste into a Markdown page
   remigrate demo                         see it find something, on a throwaway project
 
@@ -35,6 +38,10 @@ _OF_CHECK = """\
 CODES are separated by commas: RM101, RM2 for all that begin with it, or names as in
 multiple-leaves. RM302, RM303 and RM304 are about files on disk: they are looked for with --index,
 or when --select names them.
+
+--drift runs the project's code, in the project's own environment. By default that is done when
+such an environment is found (an active one, .venv or venv, that of a lock file), not with --head.
+--python, --settings and --manage say where to look; --fix writes what is missing.
 
 [tool.remigrate] in pyproject.toml may set:
   {keys}
@@ -94,9 +101,13 @@ def parser() -> argparse.ArgumentParser:
         title="commands", metavar="COMMAND", required=True, prog="remigrate"
     )
     check = _command(
-        commands, "check", _CHECK, "find conflicts and inconsistencies in a migration graph"
+        commands,
+        "check",
+        (*_CHECK, *_PROJECT),
+        "find conflicts and inconsistencies in a migration graph",
     )
-    keys = ", ".join(option.name for option in TABLE if option.in_file)
+    named = [option.name for option in TABLE if option.in_file]
+    keys = ",\n  ".join(", ".join(named[at : at + 8]) for at in range(0, len(named), 8))
     check.epilog = _OF_CHECK.format(keys=keys)
     _path(check)
     graph = _command(commands, "graph", _GRAPH, "draw the migration graph")

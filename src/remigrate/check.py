@@ -76,7 +76,9 @@ def weighed(
     return facts, project
 
 
-def report(answer: Answer, rules: Iterable[Rule], notices: Iterable[str] = ()) -> Report:
+def report(
+    answer: Answer, rules: Iterable[Rule], notices: Iterable[str] = (), no_drift: str = ""
+) -> Report:
     """What `rules` say about the facts, the worst first."""
     from remigrate.model import Report
 
@@ -96,6 +98,7 @@ def report(answer: Answer, rules: Iterable[Rule], notices: Iterable[str] = ()) -
         tuple(_unread(answer.project)),
         pictures,
         tuple(notices),
+        no_drift,
     )
 
 

@@ -67,16 +67,9 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 
 
 def _check(call: Call) -> int:
-    from remigrate import check
+    from remigrate import check, rules
 
     options = call.options
-    if options.drift:
-        raise errors.EnvironmentFailure(
-            "this version cannot check drift yet",
-            "Leave --drift out; the graph is checked without it.",
-        )
-    from remigrate import rules
-
     chosen = rules.chosen(options.select, options.ignore)
     repository = git.open_repository(options.path, call.environ)
     strays, notices = _about_files(options, chosen, repository)
@@ -85,7 +78,13 @@ def _check(call: Call) -> int:
     )
     watched = _Watched(disk_cache(call), call.say)
     answer = check.look(repository, question, watched)
-    report = check.report(answer, chosen, notices)
+    why_not = ""
+    if rules.NEEDS_THE_PROJECT in chosen and options.drift is not False:
+        from remigrate import asking
+
+        answer, more, why_not = asking.with_drift(call, repository, answer)
+        notices += more
+    report = check.report(answer, chosen, notices, why_not)
     if not report.apps and not report.findings:
         _warn_of_nothing(call)
     colored = call.say.colored and (options.output is None or options.color == "always")
@@ -177,7 +176,8 @@ def remember(call: Call, repository: git.Repository, text: str, code: int) -> No
 
         said = text.encode(sys.stdout.encoding, "backslashreplace")
         answers = repository.observed.answers
-        kept = verdict.Verdict(code, said, answers, call.configuration.files)
+        files = call.configuration.files | repository.observed.files
+        kept = verdict.Verdict(code, said, answers, files)
         verdict.remember(call.words, call.environ, kept)
 
 

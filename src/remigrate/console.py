@@ -68,8 +68,8 @@ class Console:
     def failure(self, error: Failure) -> None:
         """Say why something could not be done, and the way out."""
         self._say(f"{painted('error:', 'red', self._colored_err)} {_printable(str(error))}")
-        if error.hint:
-            self._say(_printable(error.hint))
+        for line in error.hint.splitlines():
+            self._say(_printable(line))
 
     def progress(self, text: str) -> None:
         """Show what takes so long, on a terminal. Goes away by itself when something is said."""

@@ -6,7 +6,7 @@ import os
 import tempfile
 from typing import TYPE_CHECKING
 
-from remigrate import check, errors, git, rules
+from remigrate import asking, check, errors, git, rules
 from remigrate.console import painted
 from remigrate.load import NoCache
 from remigrate.report import picture, text
@@ -79,7 +79,7 @@ class _Story:
     def _checked(self) -> Report:
         repository = git.open_repository(self._folder, self._environ)
         answer = check.look(repository, check.Question("discount", base="main"), NoCache())
-        report = check.report(answer, rules.ALL)
+        report = check.report(answer, rules.ALL, (), asking.A_COMMIT)
         self._say.result(text.render(report, self._paint) + "\n")
         return report
 

@@ -40,3 +40,7 @@ class EnvironmentFailure(Failure):
     """The project's environment or the probe failed."""
 
     exit_code = 4
+
+
+class BrokenGraph(EnvironmentFailure):
+    """Django cannot load the project's migrations, which is what the graph is checked for."""

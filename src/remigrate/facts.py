@@ -48,6 +48,46 @@ class Strays(NamedTuple):
     unstaged: tuple[Stray, ...] = ()
 
 
+class Moved(NamedTuple):
+    """An operation that no migration holds yet."""
+
+    text: str
+    """In Django's words, as in ``Add field price to product``."""
+    path: str
+    """Where the model or the field stands; empty when nobody knows."""
+    line: int
+
+
+class Change(NamedTuple):
+    """The migration that ``makemigrations`` would write for one app."""
+
+    label: str
+    first_party: bool
+    """Whether the app's code is in the repository."""
+    name: str
+    operations: tuple[Moved, ...]
+    path: str = ""
+    """Where it would be written, from the top of the repository; empty when that is elsewhere."""
+    source: str = ""
+    why_no_source: str = ""
+
+
+class Question(NamedTuple):
+    """What Django would ask before it wrote a migration; Remigrate never answers for the user."""
+
+    label: str
+    text: str
+
+
+class Drift(NamedTuple):
+    """What the project's own Django says of its models and migrations."""
+
+    changes: tuple[Change, ...] = ()
+    questions: tuple[Question, ...] = ()
+    manage: str = "manage.py"
+    """The project's ``manage.py``, from the top of the repository."""
+
+
 class Facts(NamedTuple):
     """The merged tree, base (when there is one), and the state of the files on disk (for hooks)."""
 
@@ -60,6 +100,8 @@ class Facts(NamedTuple):
     merged: frozenset[str] = frozenset()
     """Paths whose content stands in neither tree: git merged it from both."""
     strays: Strays = Strays()
+    drift: Drift | None = None
+    """None where it was not asked for, or could not be known."""
 
     def side(self, key: Key) -> Side:
         """Which side brought a migration; empty without a base."""

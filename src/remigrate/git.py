@@ -26,6 +26,8 @@ class Observed:
     def __init__(self) -> None:
         self.answers: list[tuple[list[str], bytes, bytes]] = []
         """(command, standard input, standard output)."""
+        self.files: dict[str, bytes | None] = {}
+        """Content of other files that counted; None for one that was looked for in vain."""
         self.repeatable = True
         """False once content was used that no answer holds, as that of a changed file."""
 

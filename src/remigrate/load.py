@@ -68,7 +68,8 @@ def load(tree: Tree, cache: Cache, modules: Mapping[str, str] | None = None) -> 
     labels = _remembered(tree, cache, "label", configs)
     roots = _project_roots(tree.entries)
     apps = tuple(_app(package, headers, labels, roots) for package in packages)
-    return Project(apps, _settings(tree, cache, apps, roots), _links(tree.entries))
+    settings = _settings(tree, cache, apps, roots)
+    return Project(apps, settings, _links(tree.entries), tuple(sorted(roots)))
 
 
 def _packages(entries: Iterable[Entry], modules: Mapping[str, str]) -> list[_Package]:
@@ -126,11 +127,13 @@ def _is_django(package: _Package, headers: Mapping[str, Header | Broken]) -> boo
 
 
 def _project_roots(entries: Iterable[Entry]) -> list[str]:
-    """Folders with a ``manage.py``, the deepest first."""
+    """Folders with a ``manage.py``, the deepest first; ``.`` for the top."""
     found = {
-        _parent(entry.path) for entry in entries if entry.path.rpartition("/")[2] == "manage.py"
+        _parent(entry.path) or "."
+        for entry in entries
+        if entry.path.rpartition("/")[2] == "manage.py"
     }
-    return sorted(found - {""}, key=len, reverse=True)
+    return sorted(found, key=len, reverse=True)
 
 
 def _project(path: str, roots: Iterable[str]) -> str:

@@ -113,6 +113,8 @@ class Project(NamedTuple):
     settings: dict[tuple[str, str], str | None]
     """(project folder, setting name) to ``app.Model``; None when files of the project disagree."""
     notes: tuple[UnreadFile, ...] = ()
+    roots: tuple[str, ...] = ()
+    """Folders with a ``manage.py``; ``.`` for the top."""
 
 
 class UnreadFile(NamedTuple):
@@ -196,6 +198,9 @@ class Report(NamedTuple):
     """The neighbourhood of each conflict."""
     notices: tuple[str, ...] = ()
     """What was not checked, and why."""
+    no_drift: str = ""
+    """Why nobody asked whether models and migrations agree; empty where somebody did, or where it
+    was not to be asked."""
 
 
 class RuleInfo(NamedTuple):

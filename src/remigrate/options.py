@@ -20,7 +20,8 @@ class Option(NamedTuple):
 
     name: str
     kind: str
-    """``text``, ``flag``, ``codes`` (comma-separated), ``choice``, ``labels`` or ``table``."""
+    """``text``, ``flag``, ``number``, ``codes`` (comma-separated), ``choice``, ``labels`` or
+    ``table``."""
     help: str
     default: object = None
     choices: tuple[str, ...] = ()
@@ -36,8 +37,20 @@ TABLE: tuple[Option, ...] = (
            "is checked is the merge of head into it", metavar="REV", in_file=True),
     Option("head", "text", "read the commit REV, straight from git's objects", metavar="REV"),
     Option("index", "flag", "read the index: what the next commit will hold", False),
-    Option("drift", "flag", "also ask the project's Django whether models and migrations agree",
-           False, in_file=True),
+    Option("drift", "flag", "also ask the project's Django whether models and migrations agree "
+           "(default: when its environment is found)", None, in_file=True),
+    Option("fix", "flag", "write the migrations that drift misses, where Django has no question",
+           False),
+    Option("explain-cache", "flag", "say what was remembered, and why something was not", False),
+    Option("python", "text", "the project's interpreter, or a command that leads to one: "
+           "'docker compose exec -T backend python'", metavar="INTERPRETER", in_file=True),
+    Option("settings", "text", "the project's settings module (default: as manage.py says)",
+           metavar="MODULE", in_file=True),
+    Option("manage", "text", "the project's manage.py, where there are several", metavar="PATH",
+           in_file=True),
+    Option("time-limit", "number", "seconds that the project's code may take", 300, in_file=True),
+    Option("memory-limit", "number", "MiB of memory that the project's code may take", None,
+           in_file=True),
     Option("format", "choice", "how to print the result", "text", FORMATS, in_file=True),
     Option("output", "text", "write the result to FILE instead of standard output", metavar="FILE"),
     Option("select", "codes", "only these rules: codes, beginnings of codes, or names", (),
@@ -77,7 +90,15 @@ class Options(NamedTuple):
     base: str | None = None
     head: str | None = None
     from_index: bool = False
-    drift: bool = False
+    drift: bool | None = None
+    """None for: when the project's environment is found."""
+    fix: bool = False
+    explain_cache: bool = False
+    python: str | None = None
+    settings: str | None = None
+    manage: str | None = None
+    time_limit: int = 300
+    memory_limit: int | None = None
     format: str = "text"
     output: str | None = None
     select: tuple[str, ...] = ()
@@ -205,6 +226,8 @@ def _value(key: str, value: object, path: str) -> object:
     match option.kind, value:
         case "flag", bool():
             return value
+        case "number", int() if value > 0 and not isinstance(value, bool):
+            return value
         case "choice", str() if value in option.choices:
             return value
         case "text", str() if value:
@@ -218,6 +241,7 @@ def _value(key: str, value: object, path: str) -> object:
 
 _WORDS = {
     "flag": "true or false",
+    "number": "a number above zero",
     "choice": "one of its words",
     "text": "a text",
     "codes": "a list of texts",
@@ -225,6 +249,7 @@ _WORDS = {
 }
 _SAMPLES = {
     "flag": "true",
+    "number": "600",
     "text": '"origin/main"',
     "codes": '["RM1", "landed-edited"]',
     "table": '{shop = "changes/of_the_shop"}',

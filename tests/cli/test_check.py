@@ -14,7 +14,7 @@ import pytest
 from remigrate import __version__, options
 from tests.cli.project import Project, refused, remigrate, run
 
-FINE = "✓ No conflicts, nothing missing (2 migrations in 1 app)\n"
+FINE = "✓ No conflicts, nothing missing (2 migrations in 1 app, drift not checked)\n"
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_path_may_be_a_folder_and_the_paths_are_still_those_of_the_repository(
     shop.app("stock")
     shop.conflict()
     outside = remigrate("check", shop.path / "stock", cwd=shop.path.parent)
-    assert outside == (0, "✓ No conflicts, nothing missing (1 migration in 1 app)\n", "")
+    assert outside == (0, FINE.replace("2 migrations", "1 migration"), "")
     inside = remigrate("check", cwd=shop.path / "shop")
     assert inside.code == 1
     assert inside.out.startswith("shop/migrations/0003_stock.py:5  error RM101")
@@ -244,7 +244,7 @@ def test_what_cannot_be_looked_for_in_a_commit_is_said(shop: Project) -> None:
     ran = shop.check(*words, "--format", "github")
     assert said.strip() in ran.out
     assert ran.err == ""
-    assert shop.check(*words, "--quiet") == (0, FINE, "")
+    assert shop.check(*words, "--quiet") == (0, FINE.replace(", drift not checked", ""), "")
 
 
 # The exit code
@@ -261,9 +261,15 @@ def test_fail_on_says_what_is_bad_enough(
     assert shop.check("--fail-on", limit, "--ignore", "RM101").code == of_warnings
 
 
-def test_drift_cannot_be_checked_yet_and_nothing_pretends_otherwise(shop: Project) -> None:
-    refused(shop.check("--drift"), 4, "cannot check drift", "Leave --drift out")
-    assert shop.check("--no-drift").code == 0
+def test_drift_that_was_not_checked_is_said_and_drift_that_was_not_wanted_is_not(
+    shop: Project,
+) -> None:
+    refused(shop.check("--drift"), 4, "manage.py names no settings module", "--settings")
+    assert shop.check("--no-drift").out == FINE.replace(", drift not checked", "")
+    assert shop.check("--select", "RM1").out == FINE.replace(", drift not checked", "")
+    told = "drift was not checked:"
+    assert told in shop.check("--verbose").err
+    assert told in shop.check("--format", "markdown").out.lower()
 
 
 # What it says beside the result

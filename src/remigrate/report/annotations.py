@@ -92,4 +92,6 @@ def _remarks(report: Report, left_out: list[str]) -> list[str]:
     if report.unread:
         places = counted(len(report.unread), "place")
         remarks.append(f"{places} could not be read: `remigrate check` says which and why.")
+    if report.no_drift:
+        remarks.append("Drift was not checked: the summary says why.")
     return remarks

@@ -133,7 +133,10 @@ def _place(path: str, line: int) -> str:
 
 
 def _notices(report: Report) -> Part:
-    notes = (prose(_short(text, LONGEST_CELL)) for text in report.notices)
+    said = [*report.notices]
+    if report.no_drift:
+        said.append(f"Drift was not checked: {report.no_drift}.")
+    notes = (prose(_short(text, LONGEST_CELL)) for text in said)
     items = tuple(f"> - {note}\n" for note in notes if note)
     return Part("note", "> [!NOTE]\n", items)
 

@@ -52,7 +52,10 @@ def _block(finding: Finding, picture: Picture | None, paint: Paint, width: int) 
 
         lines += ["", *(f"    {line}" for line in text(picture).splitlines()), ""]
     wrapped.initial_indent, wrapped.subsequent_indent = "  → ", "    "
-    lines += [paint(line, "green") for line in wrapped.wrap(visible(finding.hint))]
+    hint, _, code = finding.hint.partition("\n\n")
+    lines += [paint(line, "green") for line in wrapped.wrap(visible(hint))]
+    if code:
+        lines += ["", *(f"    {visible(line)}".rstrip() for line in code.splitlines())]
     return "\n".join(lines) + "\n"
 
 
@@ -72,7 +75,7 @@ def _verdict(report: Report, paint: Paint) -> str:
     }
     looked = (
         f"{counted(sum(app.migrations for app in report.apps), 'migration')} in "
-        f"{counted(len(report.apps), 'app')}"
+        f"{counted(len(report.apps), 'app')}" + (", drift not checked" if report.no_drift else "")
     )
     said = ", ".join(counted(number, severity) for severity, number in counts.items() if number)
     sign = "✗" if counts["error"] else "!" if report.findings else "✓"

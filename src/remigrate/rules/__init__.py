@@ -9,6 +9,7 @@ from remigrate.rules import (
     bad_replaces,
     cycle,
     dangling_dependency,
+    drift,
     duplicate_number,
     ignored,
     inserted_before_landed,
@@ -52,6 +53,7 @@ ALL: tuple[Rule, ...] = (
     landed_removed,
     landed_edited,
     unguarded_squash,
+    drift,
     untracked,
     ignored,
     unstaged,
@@ -59,6 +61,9 @@ ALL: tuple[Rule, ...] = (
 
 ABOUT_FILES: tuple[Rule, ...] = (untracked, ignored, unstaged)
 """Rules about the files on disk; they matter when a commit is about to be made."""
+
+NEEDS_THE_PROJECT: Rule = drift
+"""The rule that the project's own code has to run for."""
 
 
 def chosen(select: Iterable[str], ignore: Iterable[str]) -> tuple[Rule, ...]:

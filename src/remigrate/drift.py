@@ -1,0 +1,232 @@
+"""The flow of a drift check: where the project's code is, what the probe says of it.
+
+Only here (and below) does the project's code run. The graph is read without it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from remigrate import bounded, interpreters, runtime, surroundings, view
+from remigrate.errors import EnvironmentFailure
+from remigrate.facts import Change, Drift, Moved, Question, Strays
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from remigrate.git import Repository
+    from remigrate.model import Project
+    from remigrate.options import Options
+
+_MOST_MEMORY = 8 * 2**30
+"""Bytes of address space that the project's code may take when nobody says otherwise."""
+
+
+class Answer(NamedTuple):
+    """What came of asking the project's Django."""
+
+    drift: Drift
+    notices: tuple[str, ...]
+    """What it could not judge, and why."""
+    read: Mapping[str, Any]
+    """What the answer rests on, as the probe reports it."""
+
+
+def find(
+    repository: Repository, project: Project, options: Options, environ: Mapping[str, str]
+) -> runtime.Place:
+    """Where the project's code is, and how it runs.
+
+    Raises `EnvironmentFailure`, which names what is missing and how to give it.
+    """
+    if repository.top is None:
+        raise EnvironmentFailure(
+            "a bare repository has no files to run", "Check drift where the project is checked out."
+        )
+    folder = _folder(repository, project, options)
+    home = os.path.normpath(os.path.join(repository.top, folder))
+    settings = options.settings or _settings(home, environ)
+    search = interpreters.find(
+        options.python, (home, repository.top), environ, use_own=options.drift is True
+    )
+    if search.found is None:
+        raise EnvironmentFailure(
+            "no environment with Django was found",
+            "\n".join([*search.tried, "Name its interpreter: --python, or python in "
+                       "[tool.remigrate]."]),
+        )  # fmt: skip
+    limits = bounded.Limits(
+        options.time_limit,
+        options.memory_limit * 2**20 if options.memory_limit else _memory(),
+    )
+    return runtime.Place(repository.top, folder, search.found, settings, environ, limits)
+
+
+def _memory() -> int:
+    """As much as the machine has, within reason."""
+    return min(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), _MOST_MEMORY)
+
+
+def _folder(repository: Repository, project: Project, options: Options) -> str:
+    """Folder of the project's ``manage.py``, from the top."""
+    assert repository.top is not None
+    if options.manage:
+        return _named(repository.top, options.manage)
+    asked = repository.prefix.rstrip("/") or "."
+    owners = {app.project for app in project.apps}
+    for roots in (project.roots, tuple(root for root in project.roots if root in owners)):
+        if asked in roots:
+            return asked
+        if len(roots) == 1:
+            return roots[0]
+    if project.roots:
+        known = ", ".join(root.removeprefix("./") + "/manage.py" for root in project.roots)
+        raise EnvironmentFailure(
+            f"there are several projects here: {known}", "Name one of them: --manage PATH."
+        )
+    while asked not in ("", "."):  # PATH may be a folder inside the project
+        asked = os.path.dirname(asked)
+        if os.path.exists(os.path.join(repository.top, asked, "manage.py")):
+            return asked or "."
+    if options.settings and options.python:
+        return repository.prefix.rstrip("/") or "."
+    raise EnvironmentFailure(
+        "no manage.py was found", "Name it: --manage PATH. Or give both --settings and --python."
+    )
+
+
+def _named(top: str, manage: str) -> str:
+    place = os.path.realpath(manage)
+    if not os.path.exists(place):
+        raise EnvironmentFailure(f"{manage} does not exist", "Name the project's manage.py.")
+    home = place if os.path.isdir(place) else os.path.dirname(place)
+    folder = os.path.relpath(home, os.path.realpath(top))
+    if folder.startswith(".."):
+        raise EnvironmentFailure(
+            f"{manage} is not in {top}", "Name a manage.py of the repository that is checked."
+        )
+    return folder.replace(os.sep, "/")
+
+
+def _settings(home: str, environ: Mapping[str, str]) -> str | None:
+    """The settings module as ``manage.py`` names it; None where the environment does."""
+    if environ.get("DJANGO_SETTINGS_MODULE"):
+        return None
+    path = os.path.join(home, "manage.py")
+    try:
+        with open(path, "rb") as file:
+            named = surroundings.read_manage(file.read())
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"{path} cannot be read: {error.strerror}", "Name the settings: --settings MODULE."
+        ) from error
+    if len(named) == 1:
+        return named[0]
+    what = f"several settings modules: {', '.join(named)}" if named else "no settings module"
+    raise EnvironmentFailure(
+        f"{path} names {what}", "Name one: --settings, or settings in [tool.remigrate]."
+    )
+
+
+def places(repository: Repository) -> tuple[str, ...]:
+    """Paths that were looked for where no environment was found: one of them may come."""
+    asked = os.path.join(repository.top or repository.path, repository.prefix)
+    return interpreters.places(
+        tuple(dict.fromkeys((os.path.normpath(asked), repository.top or asked)))
+    )
+
+
+def seen(repository: Repository, options: Options, head: str | None, strays: Strays) -> view.View:
+    """The tree that was asked for, as far as it is not the one on disk."""
+    if head is not None:
+        return view.of_commit(repository, head, strays)
+    if options.from_index:
+        return view.of_index(repository, strays)
+    return view.View()
+
+
+def ask(place: runtime.Place, tree: view.View) -> Answer:
+    """Ask the project's Django. Raises `EnvironmentFailure`."""
+    data = runtime.ask(place, "drift", tree)
+    conflicts: Mapping[str, list[str]] = data["conflicts"]
+    changes = tuple(_change(row) for row in data["changes"] if row["app"] not in conflicts)
+    questions = tuple(Question(row["app"], row["text"]) for row in data["questions"])
+    notices = tuple(
+        f"Drift of {label} was not judged: {' and '.join(names)} conflict."
+        for label, names in sorted(conflicts.items())
+    )
+    return Answer(Drift(changes, questions, place.manage), notices, data["read"])
+
+
+def _change(row: Mapping[str, Any]) -> Change:
+    own = row["first_party"]  # a virtual environment may well be inside the repository
+    return Change(
+        row["app"],
+        own,
+        row["migration"],
+        tuple(
+            Moved(step["text"], _inside(step["path"]) if own else "", step["line"] or 1)
+            for step in row["operations"]
+        ),
+        _inside(row["path"]) if own else "",
+        row["source"] or "",
+        row["unwritable"] or "",
+    )
+
+
+def _inside(path: str | None) -> str:
+    """A path in the repository; empty for one elsewhere."""
+    return "" if path is None or os.path.isabs(path) else path
+
+
+def write(top: str, drift: Drift) -> tuple[str, ...]:
+    """Write the migrations that are missing: all of them or none. Returns their paths.
+
+    Raises `EnvironmentFailure` where Django has a question, or a file is in the way.
+    """
+    wanted = [change for change in drift.changes if change.first_party]
+    labels = {change.label for change in wanted}
+    asked = [question.text for question in drift.questions if question.label in labels]
+    for change in wanted:
+        if not change.source or not change.path:
+            asked.append(f"{change.label}: {change.why_no_source or 'it has no place to go'}.")
+    if asked:
+        apps = " ".join(sorted(labels))
+        raise EnvironmentFailure(
+            f"nothing was written, as Django needs you: {' '.join(asked)}",
+            f"Run in a terminal: python {drift.manage} makemigrations {apps}",
+        )
+    return _written(top, {change.path: change.source for change in wanted})
+
+
+def _written(top: str, files: Mapping[str, str]) -> tuple[str, ...]:
+    """Write new files, all or none; nothing that exists is touched."""
+    done: list[str] = []
+    try:
+        for path, source in files.items():
+            place = os.path.join(top, path)
+            partial = f"{place}.{os.getpid()}.part"
+            try:
+                with open(partial, "x", encoding="utf-8") as file:
+                    file.write(source)
+                os.link(partial, place)  # fails where a file is in the way
+            finally:
+                if os.path.exists(partial):
+                    os.unlink(partial)
+            done.append(place)
+    except OSError as error:
+        _undone(done)
+        raise EnvironmentFailure(
+            f"{error.filename2 or error.filename} cannot be written: {error.strerror}",
+            "Nothing was written. `git status --ignored` shows what is in the way.",
+        ) from error
+    except BaseException:
+        _undone(done)
+        raise
+    return tuple(files)
+
+
+def _undone(places: Iterable[str]) -> None:
+    for place in places:
+        os.unlink(place)
