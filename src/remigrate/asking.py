@@ -9,10 +9,12 @@ from remigrate import drift, strays
 from remigrate.errors import BrokenGraph, EnvironmentFailure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from remigrate.check import Answer
     from remigrate.cli import Call
-    from remigrate.facts import Drift
     from remigrate.git import Repository
+    from remigrate.rules import Rule
 
 
 A_COMMIT = "a commit was read, whose code runs only with --drift"
@@ -29,8 +31,10 @@ class Outcome(NamedTuple):
     """Why Django was not asked; empty when it was."""
 
 
-def with_drift(call: Call, repository: Repository, answer: Answer) -> Outcome:
-    """Ask the project's Django, where that can be done.
+def with_drift(
+    call: Call, repository: Repository, answer: Answer, chosen: Sequence[Rule]
+) -> Outcome:
+    """Ask the project's Django, where that can be done. `chosen` are the rules of this run.
 
     Raises `EnvironmentFailure` where drift was asked for and cannot be known.
     """
@@ -44,23 +48,23 @@ def with_drift(call: Call, repository: Repository, answer: Answer) -> Outcome:
         found = _asked(call, repository, answer)
     except EnvironmentFailure as error:
         call.say.done()
-        if options.drift and not (isinstance(error, BrokenGraph) and _is_broken(answer)):
+        if options.drift and not (isinstance(error, BrokenGraph) and _is_told(answer, chosen)):
             raise
         _note_places(repository)
         if options.verbose:
             call.say.remark(f"drift was not checked: {error}")
         return Outcome(answer, why_not=str(error))
+    answer = answer._replace(facts=answer.facts._replace(drift=found.drift))
     if options.fix:
-        _fixed(call, repository, found.drift)
-    facts = answer.facts._replace(drift=found.drift)
-    return Outcome(answer._replace(facts=facts), found.notices)
+        _fixed(call, repository, answer)
+    return Outcome(answer, found.notices)
 
 
-def _is_broken(answer: Answer) -> bool:
-    """Whether the graph has errors of its own: then those are what is to be told."""
-    from remigrate import check, rules
+def _is_told(answer: Answer, chosen: Sequence[Rule]) -> bool:
+    """Whether the report will tell that the graph is broken: then that is enough."""
+    from remigrate import check
 
-    wrong = check.report(answer, rules.ALL).findings
+    wrong = check.report(answer, chosen).findings
     return any(finding.severity == "error" for finding in wrong)
 
 
@@ -90,11 +94,16 @@ def _asked(call: Call, repository: Repository, answer: Answer) -> drift.Answer:
     return found
 
 
-def _fixed(call: Call, repository: Repository, found: Drift) -> None:
+def _fixed(call: Call, repository: Repository, answer: Answer) -> None:
+    """Write what is missing, but for apps whose migration is on disk and has to be added."""
     from remigrate.facts import typed
 
+    facts = answer.facts
+    assert facts.drift is not None
     assert repository.top is not None
-    written = drift.write(repository.top, found)
+    left_behind = {stray.label for stray in (*facts.strays.untracked, *facts.strays.ignored)}
+    wanted = tuple(c for c in facts.drift.changes if c.label not in left_behind)
+    written = drift.write(repository.top, facts.drift._replace(changes=wanted))
     if written:
         call.say.warn(
             f"wrote {', '.join(written)}", f"git add {' '.join(typed(path) for path in written)}"

@@ -82,7 +82,7 @@ def _check(call: Call) -> int:
     if rules.NEEDS_THE_PROJECT in chosen and options.drift is not False:
         from remigrate import asking
 
-        answer, more, why_not = asking.with_drift(call, repository, answer)
+        answer, more, why_not = asking.with_drift(call, repository, answer, chosen)
         notices += more
     report = check.report(answer, chosen, notices, why_not)
     if not report.apps and not report.findings:

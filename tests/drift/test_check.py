@@ -10,6 +10,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from remigrate import drift
+from remigrate.errors import EnvironmentFailure
+from remigrate.facts import Change, Drift
 from tests.cli.project import Ran, refused, remigrate
 from tests.drift.store import ADD_PRICE, ADDED, INITIAL, MODELS, Store, environment
 
@@ -253,29 +256,25 @@ def test_fix_writes_nothing_where_django_has_a_question(store: Store) -> None:
     assert store.git("status", "--porcelain") == before
 
 
-def test_fix_overwrites_nothing(store: Store) -> None:
-    store.price()
-    store.git("add", "--all")
-    way = "shop/migrations/0002_product_price.py"
-    store.write(way, ADD_PRICE)
-    ran = store.drift("--index", "--fix", "--select", "RM301")
-    assert ran.code == 4
-    assert f"{way} cannot be written: File exists" in ran.err
-    assert (store.path / way).read_text() == ADD_PRICE
-    assert [p.name for p in (store.path / "shop/migrations").glob("*.part")] == []
+CHANGE = Change("shop", True, "0002_x", (), "shop/0002_x.py", "new\n")
+OTHER = CHANGE._replace(label="orders", path="orders/0002_x.py")
 
 
-def test_fix_is_all_or_nothing(store: Store) -> None:
-    store.app("orders")
-    store.write("orders/models.py", MODELS.replace("Product", "Order"))
-    store.settings('INSTALLED_APPS += ["orders"]\n')
-    store.price()
-    store.git("add", "--all")
-    store.write("shop/migrations/0002_product_price.py", ADD_PRICE)
-    assert store.drift("--index", "--fix", "--select", "RM301").code == 4
-    assert sorted(p.name for p in (store.path / "orders/migrations").glob("0*")) == [
-        "0001_initial.py"
-    ]
+def test_what_is_written_overwrites_nothing_and_is_all_or_nothing(tmp_path: Path) -> None:
+    for name in ("shop", "orders"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "shop/0002_x.py").write_text("somebody's work\n")
+    with pytest.raises(EnvironmentFailure, match=r"shop/0002_x\.py cannot be written: File exists"):
+        drift.write(str(tmp_path), Drift((OTHER, CHANGE)))
+    assert (tmp_path / "shop/0002_x.py").read_text() == "somebody's work\n"
+    assert [path.name for path in (tmp_path / "orders").iterdir()] == []
+    (tmp_path / "shop/0002_x.py").unlink()
+    assert drift.write(str(tmp_path), Drift((OTHER, CHANGE))) == (OTHER.path, CHANGE.path)
+    assert sorted(path.name for path in tmp_path.glob("*/*")) == ["0002_x.py", "0002_x.py"]
+
+
+def test_installed_apps_are_never_written_into(tmp_path: Path) -> None:
+    assert drift.write(str(tmp_path), Drift((CHANGE._replace(first_party=False),))) == ()
 
 
 # Several projects, several settings

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.project import Project, run
+from tests.drift.store import Store
 
 _PACKAGE = ("CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", ".pre-commit-hooks.yaml")
 
@@ -23,6 +24,12 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def shop(started: Project, tmp_path: Path) -> Project:
     """A project of one app with two migrations."""
     return started.copy(tmp_path / "project")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A project whose code can be run."""
+    return Store.open(tmp_path / "store")
 
 
 @pytest.fixture(scope="session")

@@ -3,64 +3,94 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.cli.project import BIN, Project, Ran, run
+from tests.drift.store import ADD_PRICE, ADDED, Store
 
-HOOKS = ("migration-graph", "migration-files")
+HOOKS = ("migration-graph", "migration-files", "migration-drift")
+WITHOUT_CODE = HOOKS[:2]
+"""Those that a project of empty files is enough for."""
 
 
 # try-repo
 
 
-def staged_conflict(shop: Project) -> None:
-    shop.conflict()
-    shop.git("add", "--all")
+def staged_conflict(store: Store) -> None:
+    store.migration("0002_one", "0001_initial")
+    store.migration("0002_two", "0001_initial")
+    store.git("add", "--all")
 
 
-def untracked(shop: Project) -> None:
-    shop.migration("0003_stock", "0002_price")
+def model_change(store: Store) -> None:
+    store.price()
+    store.git("add", "--all")
 
 
-def ignored(shop: Project) -> None:
-    shop.write(".gitignore", "0003*\n")
-    shop.git("add", ".gitignore")
-    shop.migration("0003_stock", "0002_price")
+def untracked(store: Store) -> None:
+    model_change(store)
+    store.write(ADDED, ADD_PRICE)
 
 
-def clean(shop: Project) -> None:
-    shop.migration("0003_stock", "0002_price")
-    shop.git("add", "--all")
+def ignored(store: Store) -> None:
+    store.price()
+    store.write(".gitignore", "0002*\n")
+    store.git("add", "--all")
+    store.write(ADDED, ADD_PRICE)
+
+
+def parent_left_behind(store: Store) -> None:
+    untracked(store)
+    store.git("add", store.migration("0003_later", "0002_price"))
+
+
+def clean(store: Store) -> None:
+    store.price()
+    store.write(ADDED, ADD_PRICE)
+    store.git("add", "--all")
 
 
 @pytest.mark.parametrize(
-    ("change", "graph", "files", "says"),
+    ("change", "failing", "says", "django"),
     [
-        (staged_conflict, "Failed", "Passed", "error RM101 multiple-leaves"),
-        (untracked, "Passed", "Failed", "error RM302 untracked"),
-        (ignored, "Passed", "Failed", "error RM303 ignored"),
-        (clean, "Passed", "Passed", ""),
+        (staged_conflict, "graph", "error RM101 multiple-leaves", 1),
+        (model_change, "drift", "error RM301 drift", 1),
+        (untracked, "files drift", f"is on disk: `git add {ADDED}`", 0),
+        (ignored, "files drift", f"is on disk: `git add -f {ADDED}`", 0),
+        (parent_left_behind, "graph files drift", "shop.0002_price", 0),
+        (clean, "", "", 0),
     ],
-    ids=["a staged conflict", "an untracked migration", "an ignored migration", "a clean commit"],
+    ids=[
+        "a staged conflict",
+        "a model change alone",
+        "an untracked migration",
+        "an ignored migration",
+        "a migration without its parent",
+        "a clean commit",
+    ],
 )
 def test_try_repo(
-    shop: Project,
+    store: Store,
     published: Path,
     offline: dict[str, str],
-    change: object,
-    graph: str,
-    files: str,
+    change: Callable[[Store], None],
+    failing: str,
     says: str,
+    django: int,
 ) -> None:
-    assert callable(change)
-    change(shop)
-    ran = run(BIN / "pre-commit", "try-repo", published, cwd=shop.path, env=offline)
-    assert outcome(ran) == {"migration graph": graph, "migration files": files}
-    assert says in ran.out
-    assert ran.code == (0 if graph == files == "Passed" else 1)
+    change(store)
+    assert store.makemigrations().code == django, "what Django says of the files on disk"
+    ran = run(BIN / "pre-commit", "try-repo", published, cwd=store.path, env=offline)
+    names = [name.removeprefix("migration-") for name in HOOKS]
+    assert outcome(ran) == {
+        f"migration {name}": "Failed" if name in failing.split() else "Passed" for name in names
+    }
+    assert says in " ".join(ran.out.split())
+    assert ran.code == bool(failing)
 
 
 def outcome(ran: Ran) -> dict[str, str]:
@@ -93,7 +123,7 @@ def hooked(shop: Project, published: Path, home: dict[str, str]) -> Project:
 
 def configure(shop: Project, published: Path, **more: object) -> None:
     revision = Project(published).git("rev-parse", "HEAD").strip()
-    hooks = [{"id": name, **more} for name in HOOKS]
+    hooks = [{"id": name, **more} for name in WITHOUT_CODE]
     repo = {"repo": str(published), "rev": revision, "hooks": hooks}
     shop.write(".pre-commit-config.yaml", yaml.safe_dump({"repos": [repo]}))
 
