@@ -195,7 +195,7 @@ def write(top: str, drift: Drift) -> tuple[str, ...]:
         apps = " ".join(sorted(labels))
         raise EnvironmentFailure(
             f"nothing was written, as Django needs you: {' '.join(asked)}",
-            f"Run in a terminal: python {drift.manage} makemigrations {apps}",
+            f"Run in a terminal: python {drift.manage or '-m django'} makemigrations {apps}",
         )
     return _written(top, {change.path: change.source for change in wanted})
 

@@ -85,7 +85,7 @@ class Drift(NamedTuple):
     changes: tuple[Change, ...] = ()
     questions: tuple[Question, ...] = ()
     manage: str = "manage.py"
-    """The project's ``manage.py``, from the top of the repository."""
+    """The project's ``manage.py``, from the top of the repository; empty when it has none."""
 
 
 class Facts(NamedTuple):

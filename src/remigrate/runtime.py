@@ -61,8 +61,9 @@ class Place(NamedTuple):
 
     @property
     def manage(self) -> str:
-        """``manage.py``, from the top."""
-        return os.path.normpath(os.path.join(self.folder, "manage.py")).replace(os.sep, "/")
+        """``manage.py``, from the top; empty when there is none."""
+        path = os.path.normpath(os.path.join(self.folder, "manage.py"))
+        return path.replace(os.sep, "/") if os.path.exists(os.path.join(self.top, path)) else ""
 
 
 def ask(place: Place, command: str, view: View) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _finding(drift: Drift, change: Change, strays: list[Stray]) -> Finding:
     places = [moved for moved in change.operations if moved.path]
-    path, line = (places[0].path, places[0].line) if places else (drift.manage, 1)
+    path, line = (places[0].path, places[0].line) if places else (drift.manage or ".", 1)
     texts = [moved.text for moved in change.operations]
     more = f" and {len(texts) - _MOST} more" if texts[_MOST:] else ""
     missing = f"{'; '.join(texts[:_MOST])}{more}"
@@ -63,8 +63,8 @@ def _finding(drift: Drift, change: Change, strays: list[Stray]) -> Finding:
 def _message(change: Change, missing: str) -> str:
     if change.first_party:
         return (
-            f"The models of {change.label} are ahead of its migrations: {missing}. No database "
-            "will get this, and queries that need it fail."
+            f"The models of {change.label} are ahead of its migrations: {missing}. No migration "
+            "brings this to a database, and queries that need it fail."
         )
     return (
         f"The installed app {change.label} would get a migration: {missing}. Its code is not in "
@@ -73,7 +73,8 @@ def _message(change: Change, missing: str) -> str:
 
 
 def _hint(drift: Drift, change: Change, strays: list[Stray]) -> str:
-    make = f"python {typed(drift.manage)} makemigrations {change.label}"
+    program = f"python {typed(drift.manage)}" if drift.manage else "python -m django"
+    make = f"{program} makemigrations {change.label}"
     asked = [question.text for question in drift.questions if question.label == change.label]
     if strays:
         paths = " ".join(typed(stray.path) for stray in strays)
