@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from remigrate import drift, strays
+from remigrate import drift, skipping, strays
 from remigrate.errors import BrokenGraph, EnvironmentFailure
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from remigrate.cli import Call
     from remigrate.git import Repository
     from remigrate.rules import Rule
+    from remigrate.witness import Witness
 
 
 A_COMMIT = "a commit was read, whose code runs only with --drift"
@@ -56,6 +58,7 @@ def with_drift(
         return Outcome(answer, why_not=str(error))
     answer = answer._replace(facts=answer.facts._replace(drift=found.drift))
     if options.fix:
+        repository.observed.repeatable = False
         _fixed(call, repository, answer)
     return Outcome(answer, found.notices)
 
@@ -88,10 +91,40 @@ def _asked(call: Call, repository: Repository, answer: Answer) -> drift.Answer:
         call.say.remark(f"settings: {place.settings or place.environ['DJANGO_SETTINGS_MODULE']}")
     head = answer.head if call.options.head is not None else None
     tree = drift.seen(repository, call.options, head, answer.facts.strays)
-    call.say.progress("asking the project's Django …")
-    found = drift.ask(place, tree)
-    call.say.done()
+    memory = skipping.Memory(place, tree)
+    seen = memory.recall() if call.options.cache else None
+    if seen is not None:
+        found = drift.nothing(place)
+    else:
+        started = time.time_ns()
+        call.say.progress("asking the project's Django …")
+        found = drift.ask(place, tree)
+        call.say.done()
+        seen = memory.keep(found, started) if call.options.cache else None
+    _note(repository, seen)
+    if call.options.explain_cache:
+        _explain(call, memory.reasons, seen)
     return found
+
+
+def _note(repository: Repository, seen: Witness | None) -> None:
+    """The result may be given again while what Django's answer rests on is as it was."""
+    if seen is None:
+        repository.observed.repeatable = False
+    else:
+        repository.observed.witness = skipping.encoded(seen)
+
+
+def _explain(call: Call, reasons: Sequence[str], seen: Witness | None) -> None:
+    if not call.options.cache:
+        call.say.remark("drift: nothing is remembered, because of --no-cache")
+    elif not reasons and seen is not None:
+        rests_on = skipping.counted(seen)
+        call.say.remark(f"drift: the last clean answer stands, as {rests_on} are as they were")
+    else:
+        call.say.remark("drift: Django was asked, because")
+        for reason in reasons:
+            call.say.remark(f"  {reason}")
 
 
 def _fixed(call: Call, repository: Repository, answer: Answer) -> None:

@@ -177,7 +177,8 @@ def remember(call: Call, repository: git.Repository, text: str, code: int) -> No
         said = text.encode(sys.stdout.encoding, "backslashreplace")
         answers = repository.observed.answers
         files = call.configuration.files | repository.observed.files
-        kept = verdict.Verdict(code, said, answers, files)
+        seen = repository.observed.witness
+        kept = verdict.Verdict(code, said, answers, files, witness=seen)
         verdict.remember(call.words, call.environ, kept)
 
 

@@ -159,6 +159,11 @@ def ask(place: runtime.Place, tree: view.View) -> Answer:
     return Answer(Drift(changes, questions, place.manage), notices, data["read"])
 
 
+def nothing(place: runtime.Place) -> Answer:
+    """The answer that models and migrations agree."""
+    return Answer(Drift(manage=place.manage), (), {})
+
+
 def _change(row: Mapping[str, Any]) -> Change:
     own = row["first_party"]  # a virtual environment may well be inside the repository
     return Change(

@@ -28,6 +28,8 @@ class Observed:
         """(command, standard input, standard output)."""
         self.files: dict[str, bytes | None] = {}
         """Content of other files that counted; None for one that was looked for in vain."""
+        self.witness = b""
+        """What the project's own code read, if it ran (`witness.encoded`)."""
         self.repeatable = True
         """False once content was used that no answer holds, as that of a changed file."""
 

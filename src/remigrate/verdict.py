@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 
 _MAX_KEPT = 64
 _TIMEOUT = 60.0
-_TELLING = ("NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS", "HOME", "XDG_CONFIG_HOME", "PATH")
+_TELLING = (
+    *("NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS", "HOME", "XDG_CONFIG_HOME", "PATH"),
+    *("VIRTUAL_ENV", "DJANGO_SETTINGS_MODULE", "PRE_COMMIT"),  # which environment is found
+)
 """Variables besides git's own that a result may depend on."""
 
 
 class Verdict:
     """A result and what it rests on."""
 
-    __slots__ = ("answers", "code", "files", "output")
+    __slots__ = ("answers", "code", "files", "output", "said", "witness")
 
     def __init__(
         self,
@@ -35,6 +38,8 @@ class Verdict:
         output: bytes,
         answers: Sequence[tuple[Sequence[str], bytes, bytes]],
         files: Mapping[str, bytes | None],
+        said: bytes = b"",
+        witness: bytes = b"",
     ) -> None:
         self.code = code
         self.output = output
@@ -42,6 +47,11 @@ class Verdict:
         """(command, standard input, standard output) of every program that was asked."""
         self.files = files
         """Content of other files that counted; None for one that was looked for in vain."""
+        self.said = said
+        """What was said besides the result, on standard error."""
+        self.witness = witness
+        """What the project's own code read (`witness.encoded`), or nothing. What that code saw
+        instead of the disk must be told by `answers`."""
 
 
 def recall(words: Sequence[str], environ: Mapping[str, str]) -> Verdict | None:
@@ -62,6 +72,10 @@ def repeated(words: Sequence[str], environ: Mapping[str, str]) -> int | None:
         return None
     sys.stdout.buffer.write(known.output)
     sys.stdout.flush()
+    if known.said:
+        sys.stderr.flush()
+        sys.stderr.buffer.write(known.said)
+        sys.stderr.flush()
     return known.code
 
 
@@ -71,17 +85,8 @@ def remember(words: Sequence[str], environ: Mapping[str, str], verdict: Verdict)
     path = _path(key, environ)
     if path is None:
         return
-    folder = os.path.dirname(path)
-    partial = f"{path}.{os.getpid()}.part"
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        with open(partial, "wb") as file:
-            file.write(_encoded(verdict, key))
-        os.replace(partial, path)
-        _prune(folder)
-    except OSError:
-        if os.path.exists(partial):
-            os.unlink(partial)
+    if home.put(path, _encoded(verdict, key)):
+        home.prune(os.path.dirname(path), _MAX_KEPT)
 
 
 def _stands(verdict: Verdict, environ: Mapping[str, str]) -> bool:
@@ -93,13 +98,22 @@ def _stands(verdict: Verdict, environ: Mapping[str, str]) -> bool:
         running = [process.Running(list(argv), env, stdin) for argv, stdin, _ in verdict.answers]
     except OSError:  # the program is no longer there
         return False
-    same = True
+    same = _witnessed(verdict, environ)  # while git is at work
     for program, (_, _, answer) in zip(running, verdict.answers, strict=True):
         try:
             same = program.result(_TIMEOUT).stdout == answer and same
         except process.TimedOut:
             same = False
     return same
+
+
+def _witnessed(verdict: Verdict, environ: Mapping[str, str]) -> bool:
+    if not verdict.witness:
+        return True
+    from remigrate import witness
+
+    known = witness.decoded(verdict.witness)
+    return known is not None and witness.quick(known, environ, view_is_same=True)
 
 
 def _content(path: str) -> bytes | None:
@@ -137,7 +151,7 @@ def _here() -> str:
 
 def _encoded(verdict: Verdict, key: list[bytes]) -> bytes:
     parts = [b"%d" % len(key), *key, b"%d" % verdict.code, verdict.output]
-    parts.append(b"%d" % len(verdict.files))
+    parts += [verdict.said, verdict.witness, b"%d" % len(verdict.files)]
     for path, content in verdict.files.items():
         parts += [os.fsencode(path), b"" if content is None else b"=" + content]
     for argv, stdin, answer in verdict.answers:
@@ -161,17 +175,17 @@ def _decoded(content: bytes, key: list[bytes], path: str) -> Verdict | None:
     if parts[:size] != key:
         return None
     parts = parts[size:]
-    code, output, count = int(parts[0]), parts[1], int(parts[2])
-    rest = parts[3 + 2 * count :]
+    code, output, said, witness, count = int(parts[0]), *parts[1:4], int(parts[4])
+    rest = parts[5 + 2 * count :]
     files = {
         os.fsdecode(parts[at]): parts[at + 1][1:] if parts[at + 1] else None
-        for at in range(3, 3 + 2 * count, 2)
+        for at in range(5, 5 + 2 * count, 2)
     }
     answers = [
         ([os.fsdecode(word) for word in rest[at].split(b"\0")], rest[at + 1], rest[at + 2])
         for at in range(0, len(rest), 3)
     ]
-    return Verdict(code, output, answers, files)
+    return Verdict(code, output, answers, files, said, witness)
 
 
 def _parts(body: bytes) -> list[bytes]:
@@ -183,11 +197,3 @@ def _parts(body: bytes) -> list[bytes]:
         parts.append(body[end + 1 : end + 1 + size])
         at = end + 1 + size
     return parts
-
-
-def _prune(folder: str) -> None:
-    """Keep the latest verdicts only."""
-    with os.scandir(folder) as files:
-        kept = sorted(((file.stat().st_mtime_ns, file.path) for file in files), reverse=True)
-    for _, path in kept[_MAX_KEPT:]:
-        os.unlink(path)

@@ -7,13 +7,14 @@ import pty
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from remigrate import cli, home, verdict
+from remigrate import cli, home, testimony, verdict, witness
 from tests.reading.conftest import Make
 from tests.reading.repositories import Repository, app, migration
 
@@ -398,6 +399,60 @@ def test_another_edition_of_the_program_starts_anew(
     assert kept(environ, "check") is not None
     monkeypatch.setattr(home, "edition", lambda: "another/")
     assert kept(environ, "check") is None
+
+
+def witnessed(*files: Path) -> bytes:
+    """What the project's code read, written down."""
+    started = time.time_ns() + 10**10
+    return witness.encoded(
+        testimony.taken(map(str, files), (), ["DEBUG"], {"DEBUG": "1"}, started=started)
+    )
+
+
+def test_what_the_projects_code_read_has_to_be_as_it_was(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    models = tmp_path / "models.py"
+    models.write_text("one")
+    said = verdict.Verdict(0, b"", ANSWERS, {}, witness=witnessed(models))
+    environ["DEBUG"] = "1"
+    verdict.remember(["check"], environ, said)
+    assert kept(environ, "check") is not None
+    assert kept({**environ, "DEBUG": "0"}, "check") is None
+    models.write_text("two")
+    assert kept(environ, "check") is None
+    models.write_text("one")
+    assert kept(environ, "check") is not None
+    models.unlink()
+    assert kept(environ, "check") is None
+
+
+def test_without_its_witness_a_verdict_does_not_stand(environ: dict[str, str]) -> None:
+    """One that cannot be read is not one that says nothing."""
+    damaged = witnessed()[:-1] + b"#"
+    verdict.remember(["check"], environ, verdict.Verdict(0, b"", [], {}, witness=damaged))
+    assert kept(environ, "check") is None
+
+
+def test_a_witness_that_objects_does_not_leave_programs_behind(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "models.py").write_text("one")
+    answers = [(["sh", "-c", "sleep 0.2; touch done"], b"", b"")]
+    said = verdict.Verdict(0, b"", answers, {}, witness=witnessed(tmp_path / "models.py"))
+    verdict.remember(["check"], environ, said)
+    (tmp_path / "models.py").write_text("two")
+    assert kept(environ, "check") is None
+    assert (tmp_path / "done").exists()
+
+
+def test_what_was_said_besides_is_said_again_where_it_was(
+    environ: dict[str, str], capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    said = verdict.Verdict(1, b"result\xff\n", [], {}, b"note: 1 app was skipped\xff\n")
+    verdict.remember(["check"], environ, said)
+    assert verdict.repeated(["check"], environ) == 1
+    assert capfdbinary.readouterr() == (b"result\xff\n", b"note: 1 app was skipped\xff\n")
 
 
 def test_only_the_latest_are_kept(environ: dict[str, str], tmp_path: Path) -> None:
