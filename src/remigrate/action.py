@@ -1,7 +1,8 @@
 """GitHub's door: reads the inputs and the event, writes annotations, summary, outputs and files.
 
 Nothing is written to GitHub itself. What is checked are commits, read from git's objects, never the
-files on disk. Where the checkout lacks the commit to compare with, that one commit is fetched.
+files on disk; `untrusted` alone runs anything of theirs. Where the checkout lacks the commit to
+compare with, that one commit is fetched.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from remigrate import __version__, check, errors, git, options, rules
+from remigrate import __version__, building, check, errors, git, options, rules, untrusted
 from remigrate.load import NoCache
 from remigrate.report import annotations as workflow_commands
 from remigrate.report import json_, markdown, sarif
-from remigrate.report.escape import command_data
+from remigrate.report.escape import command_data, shorten
 from remigrate.report.words import counted
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _NOTHING = "0" * 40
 _SAFE = {"core.fsmonitor": "false", "core.hooksPath": os.devnull, "safe.bareRepository": "explicit"}
 _KEPT = ("PATH", "HOME", "LANG", "TZ", "SSL_CERT_FILE", "GIT_SSL_CAINFO", "https_proxy", "no_proxy")
+_ERROR_LIMIT = 4_000
+"""Characters of an annotation; GitHub cuts at 4,096."""
 _SUMMARY_LIMIT = 900_000
 """Characters; GitHub drops a summary of more than 1 MiB."""
 
@@ -72,7 +75,8 @@ def main(environ: Mapping[str, str]) -> int:
         return _run(environ)
     except errors.Failure as error:
         hint = f"\n{error.hint}" if error.hint else ""
-        sys.stdout.write(f"::error title=Remigrate::{command_data(f'{error}{hint}')}\n")
+        said = building.harmless(f"{error}{hint}")
+        sys.stdout.write(f"::error title=Remigrate::{shorten(said, _ERROR_LIMIT, command_data)}\n")
         _outputs(environ, {"decision": "failed", "reason": str(error)})
         return error.exit_code
 
@@ -81,6 +85,7 @@ def _run(environ: Mapping[str, str]) -> int:
     workspace = os.path.realpath(environ.get("GITHUB_WORKSPACE", "."))
     folder = _inside(workspace, _input(environ, "path") or ".")
     chosen = _options(environ, workspace, folder)
+    asked = untrusted.inputs(lambda name: _input(environ, name))
     kept = {name: environ[name] for name in _KEPT if name in environ}
     env = git.with_config(
         {**kept, "GIT_CONFIG_GLOBAL": os.devnull}, {**_SAFE, "safe.directory": workspace}
@@ -90,7 +95,14 @@ def _run(environ: Mapping[str, str]) -> int:
         repository, question, notice = _question(environ, repository, chosen, scratch)
         answer = check.look(repository, question, NoCache())
         notices = [f"Checked without a base: {notice}."] if notice else []
-        report = check.report(answer, rules.chosen(chosen.select, chosen.ignore), notices)
+        wanted = rules.chosen(chosen.select, chosen.ignore)
+        why_not = ""
+        if rules.NEEDS_THE_PROJECT in wanted:
+            outcome = untrusted.with_drift(asked, chosen, repository, answer, environ)
+            answer, why_not = outcome.answer, outcome.why_not
+            notices += outcome.notices
+            sys.stdout.write(untrusted.harmless(outcome.told))
+        report = check.report(answer, wanted, notices, why_not)
     code = check.exit_code(report, chosen.fail_on)
     _publish(environ, workspace, report, code)
     return code

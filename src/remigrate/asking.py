@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from remigrate import drift, skipping, strays
+from remigrate import drift, git, skipping, strays
 from remigrate.errors import BrokenGraph, EnvironmentFailure
 
 if TYPE_CHECKING:
@@ -43,8 +43,10 @@ def with_drift(
     options = call.options
     if options.drift is None and options.head is not None:
         return Outcome(answer, why_not=A_COMMIT)
-    if options.from_index or options.head is not None:
-        facts = answer.facts._replace(strays=strays.find(repository, answer.project))
+    observed = git.Observed()
+    if (options.from_index or options.head is not None) and answer.facts.strays is None:
+        apart = repository._replace(observed=observed)
+        facts = answer.facts._replace(strays=strays.find(apart, answer.project))
         answer = answer._replace(facts=facts)
     try:
         found = _asked(call, repository, answer)
@@ -56,6 +58,9 @@ def with_drift(
         if options.verbose:
             call.say.remark(f"drift was not checked: {error}")
         return Outcome(answer, why_not=str(error))
+    if found.drift.changes:  # a clean answer knows from its witness that no file has come
+        repository.observed.answers += observed.answers
+        repository.observed.repeatable &= observed.repeatable
     answer = answer._replace(facts=answer.facts._replace(drift=found.drift))
     if options.fix:
         repository.observed.repeatable = False
@@ -90,7 +95,7 @@ def _asked(call: Call, repository: Repository, answer: Answer) -> drift.Answer:
         call.say.remark(f"interpreter: {' '.join(interpreter.argv)} ({interpreter.why})")
         call.say.remark(f"settings: {place.settings or place.environ['DJANGO_SETTINGS_MODULE']}")
     head = answer.head if call.options.head is not None else None
-    tree = drift.seen(repository, call.options, head, answer.facts.strays)
+    tree = drift.seen(repository, call.options, head, answer.facts)
     memory = skipping.Memory(place, tree)
     seen = memory.recall() if call.options.cache else None
     if seen is not None:
@@ -134,7 +139,7 @@ def _fixed(call: Call, repository: Repository, answer: Answer) -> None:
     facts = answer.facts
     assert facts.drift is not None
     assert repository.top is not None
-    left_behind = {stray.label for stray in (*facts.strays.untracked, *facts.strays.ignored)}
+    left_behind = {stray.label for stray in facts.left_behind}
     wanted = tuple(c for c in facts.drift.changes if c.label not in left_behind)
     written = drift.write(repository.top, facts.drift._replace(changes=wanted))
     if written:

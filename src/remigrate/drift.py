@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from remigrate import bounded, interpreters, runtime, surroundings, view
+from remigrate import bounded, interpreters, runtime, surroundings, trees, view
 from remigrate.errors import EnvironmentFailure
-from remigrate.facts import Change, Drift, Moved, Question, Strays
+from remigrate.facts import Change, Drift, Moved, Question
+from remigrate.model import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from remigrate.facts import Facts
     from remigrate.git import Repository
     from remigrate.model import Project
     from remigrate.options import Options
@@ -46,7 +48,7 @@ def find(
         )
     folder = _folder(repository, project, options)
     home = os.path.normpath(os.path.join(repository.top, folder))
-    settings = options.settings or _settings(home, environ)
+    settings = options.settings or _settings(repository.top, folder, environ)
     search = interpreters.find(
         options.python, (home, repository.top), environ, use_own=options.drift is True
     )
@@ -109,18 +111,17 @@ def _named(top: str, manage: str) -> str:
     return folder.replace(os.sep, "/")
 
 
-def _settings(home: str, environ: Mapping[str, str]) -> str | None:
+def _settings(top: str, folder: str, environ: Mapping[str, str]) -> str | None:
     """The settings module as ``manage.py`` names it; None where the environment does."""
     if environ.get("DJANGO_SETTINGS_MODULE"):
         return None
-    path = os.path.join(home, "manage.py")
-    try:
-        with open(path, "rb") as file:
-            named = surroundings.read_manage(file.read())
-    except OSError as error:
+    path = os.path.join(folder, "manage.py")
+    content = trees.content(top, path)  # a link that leads out of the repository is not followed
+    if isinstance(content, Broken):
         raise EnvironmentFailure(
-            f"{path} cannot be read: {error.strerror}", "Name the settings: --settings MODULE."
-        ) from error
+            f"{path} cannot be read: {content.why}", "Name the settings: --settings MODULE."
+        )
+    named = surroundings.read_manage(content)
     if len(named) == 1:
         return named[0]
     what = f"several settings modules: {', '.join(named)}" if named else "no settings module"
@@ -137,12 +138,13 @@ def places(repository: Repository) -> tuple[str, ...]:
     )
 
 
-def seen(repository: Repository, options: Options, head: str | None, strays: Strays) -> view.View:
+def seen(repository: Repository, options: Options, head: str | None, facts: Facts) -> view.View:
     """The tree that was asked for, as far as it is not the one on disk."""
+    hidden = [stray.path for stray in facts.left_behind]
     if head is not None:
-        return view.of_commit(repository, head, strays)
+        return view.of_commit(repository, head, hidden)
     if options.from_index:
-        return view.of_index(repository, strays)
+        return view.of_index(repository, hidden)
     return view.View()
 
 

@@ -99,9 +99,15 @@ class Facts(NamedTuple):
     """Folders of migrations that are not packages."""
     merged: frozenset[str] = frozenset()
     """Paths whose content stands in neither tree: git merged it from both."""
-    strays: Strays = Strays()
+    strays: Strays | None = None
+    """None where they were not looked for."""
     drift: Drift | None = None
     """None where it was not asked for, or could not be known."""
+
+    @property
+    def left_behind(self) -> tuple[Stray, ...]:
+        """Migration files on disk that the next commit will not hold at all."""
+        return (*self.strays.untracked, *self.strays.ignored) if self.strays else ()
 
     def side(self, key: Key) -> Side:
         """Which side brought a migration; empty without a base."""

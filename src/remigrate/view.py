@@ -14,8 +14,6 @@ from remigrate import git
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from remigrate.facts import Strays
-
 _MODULES = ":(top)*.py"
 _ANNOUNCED = b".A"
 """``git add -N``: the index has an empty file, which is not committed."""
@@ -32,15 +30,15 @@ class View(NamedTuple):
     """Modules that the tree does not have."""
 
 
-def of_index(repository: git.Repository, strays: Strays) -> View:
-    """What the next commit will hold: staged content, and no migration that git does not know.
+def of_index(repository: git.Repository, unknown: Iterable[str]) -> View:
+    """What the next commit will hold: staged content, and no migration that is `unknown` to git.
 
     Other untracked files stay visible: settings of this machine alone are among them.
     """
     flags = ("--porcelain=v2", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules")
     listing = repository.observe("status", *flags, "--", _MODULES)
     staged: dict[str, str] = {}
-    hidden = {stray.path for stray in (*strays.untracked, *strays.ignored)}
+    hidden = set(unknown)
     for row in listing.split(b"\0"):
         kind, _, rest = row.partition(b" ")
         if kind == b"1":  # XY sub mH mI mW hH hI path
@@ -55,12 +53,12 @@ def of_index(repository: git.Repository, strays: Strays) -> View:
     return View(_contents(repository, staged), tuple(sorted(hidden)))
 
 
-def of_commit(repository: git.Repository, sha: str, strays: Strays) -> View:
+def of_commit(repository: git.Repository, sha: str, unknown: Iterable[str]) -> View:
     """What a commit holds, where the files on disk are another's."""
     listing = repository.observe("diff-index", "--raw", "-z", "--no-renames", sha, "--", _MODULES)
     fields = listing.split(b"\0")
     committed: dict[str, str] = {}
-    hidden = {stray.path for stray in (*strays.untracked, *strays.ignored)}
+    hidden = set(unknown)
     for described, path in zip(fields[::2], fields[1::2], strict=False):
         mode, _, oid, _, _ = described.removeprefix(b":").split(b" ")
         if mode == b"000000":

@@ -25,8 +25,11 @@ TOKEN = "ghs_0123456789abcdefghijklmnopqrstuvwxyz"
 COMMANDS = ("add_path_1", "save_state_1", "set_env_1", "set_output_1", "step_summary_1")
 
 # Defaults of action.yml; tests/test_house.py holds the two equal.
-EMPTY = ("base", "select", "ignore", "fail-on", "sarif-file", "config")
-INPUTS = {"path": "."} | dict.fromkeys(EMPTY, "")
+EMPTY = (
+    *("base", "select", "ignore", "fail-on", "sarif-file", "config"),
+    *("settings", "manage", "env", "python-version", "install", "apt-packages"),
+)
+INPUTS = {"path": ".", "drift": "auto"} | dict.fromkeys(EMPTY, "")
 
 MODEL = 'migrations.CreateModel("{name}", [("id", models.AutoField(primary_key=True))])'
 MIGRATION = """\
@@ -160,8 +163,13 @@ class Runner(NamedTuple):
         name: str = "pull_request",
         inputs: dict[str, str] | None = None,
         network: str = "host",
+        more: Mapping[str, str] | None = None,
+        volumes: Mapping[str, Path] | None = None,
     ) -> Run:
-        """Run the action. Inputs that are not given have the defaults of action.yml."""
+        """Run the action. Inputs that are not given have the defaults of action.yml.
+
+        `more` are variables and `volumes` mounts, by their place in the container.
+        """
         event_file = self.folder / "temp/_github_workflow/event.json"
         event_file.write_text(json.dumps(event))
         commands = self.folder / "temp/_runner_file_commands"
@@ -173,17 +181,18 @@ class Runner(NamedTuple):
             "save_state_1",
         ):
             (commands / command).write_text("")
-        environment = self._environment(name, sha) | _inputs(inputs or {})
+        environment = self._environment(name, sha) | _inputs(inputs or {}) | dict(more or {})
         words = ["docker", "run", "--rm", "--workdir=/github/workspace", f"--network={network}"]
-        words += [f"--env={key}" for key in environment]
-        words += [f"--volume={out}:{inside}" for inside, out in self.mounts().items()]
+        words += ["--env=HOME=/github/home", *(f"--env={key}" for key in environment)]
+        mounts = self.mounts() | dict(volumes or {})
+        words += [f"--volume={out}:{inside}" for inside, out in mounts.items()]
         done = subprocess.run(
             [*words, self.image],
             env=os.environ | environment | {"HOME": os.environ["HOME"]},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         outputs = _key_values((commands / "set_output_1").read_text())
         summary = (commands / "step_summary_1").read_text()

@@ -17,13 +17,17 @@ CHANGED = (MODELS + PRICE).encode()
 def indexed(store: Store) -> View:
     repository = git.open_repository(str(store.path), os.environ)
     project = look(repository, Question(from_index=True), NoCache()).project
-    return view.of_index(repository, strays.find(repository, project))
+    return view.of_index(repository, _unknown(strays.find(repository, project)))
+
+
+def _unknown(found: Strays) -> list[str]:
+    return [stray.path for stray in (*found.untracked, *found.ignored)]
 
 
 def committed(store: Store, revision: str = "HEAD") -> View:
     repository = git.open_repository(str(store.path), os.environ)
     (commit,) = git.commits(repository, [revision])
-    return view.of_commit(repository, commit.sha, Strays())
+    return view.of_commit(repository, commit.sha, ())
 
 
 def test_a_clean_work_tree_needs_no_view(store: Store) -> None:
@@ -93,7 +97,7 @@ def test_paths_are_those_of_the_repository_from_every_folder(store: Store) -> No
     store.price()
     repository = git.open_repository(str(store.path / "store"), os.environ)
     assert repository.prefix == "store/"
-    assert view.of_index(repository, Strays()) == View({"shop/models.py": MODELS.encode()})
+    assert view.of_index(repository, ()) == View({"shop/models.py": MODELS.encode()})
 
 
 def test_links_are_left_to_the_disk(store: Store) -> None:

@@ -33,9 +33,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     """One finding for each app that ``makemigrations`` would write a migration for."""
     if facts.drift is None:
         return
-    left_behind = [*facts.strays.untracked, *facts.strays.ignored]
     for change in facts.drift.changes:
-        strays = [stray for stray in left_behind if stray.label == change.label]
+        strays = [stray for stray in facts.left_behind if stray.label == change.label]
         yield _finding(facts.drift, change, strays)
 
 

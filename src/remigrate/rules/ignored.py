@@ -25,7 +25,7 @@ SEVERITY: Severity = "error"
 
 def check(facts: Facts) -> Iterator[Finding]:
     """One finding for each migration that git hides."""
-    for stray in facts.strays.ignored:
+    for stray in facts.strays.ignored if facts.strays else ():
         yield Finding(
             CODE,
             NAME,

@@ -24,7 +24,7 @@ SEVERITY: Severity = "warning"
 
 def check(facts: Facts) -> Iterator[Finding]:
     """One finding for each migration that is committed otherwise than it stands on disk."""
-    for stray in facts.strays.unstaged:
+    for stray in facts.strays.unstaged if facts.strays else ():
         yield Finding(
             CODE,
             NAME,

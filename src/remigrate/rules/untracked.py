@@ -25,7 +25,7 @@ SEVERITY: Severity = "error"
 
 def check(facts: Facts) -> Iterator[Finding]:
     """One finding for each migration that would be left behind."""
-    for stray in facts.strays.untracked:
+    for stray in facts.strays.untracked if facts.strays else ():
         yield Finding(
             CODE,
             NAME,
