@@ -14,7 +14,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from remigrate import __version__, building, check, errors, git, options, rules, untrusted
-from remigrate.load import NoCache
+from remigrate.memory import NoCache
 from remigrate.report import annotations as workflow_commands
 from remigrate.report import json_, markdown, sarif
 from remigrate.report.escape import command_data, shorten

@@ -190,7 +190,7 @@ def disk_cache(call: Call) -> Cache:
         path = cache.default_path(call.environ)
         if path:
             return cache.DiskCache(path, call.say.warn)
-    from remigrate.load import NoCache
+    from remigrate.memory import NoCache
 
     return NoCache()
 

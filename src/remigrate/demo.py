@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from remigrate import asking, check, errors, git, rules
 from remigrate.console import painted
-from remigrate.load import NoCache
+from remigrate.memory import NoCache
 from remigrate.report import picture, text
 
 if TYPE_CHECKING:

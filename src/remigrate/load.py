@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
+from remigrate import crew, reader, surroundings
 from remigrate.model import App, Broken, Header, Migration, Project, Reference, Unread, UnreadFile
 
 if TYPE_CHECKING:
@@ -29,17 +30,6 @@ class Cache(Protocol):
     def get(self, keys: list[str]) -> dict[str, object]: ...
 
     def put(self, values: dict[str, object]) -> None: ...
-
-
-class NoCache:
-    """Remembers nothing."""
-
-    def get(self, keys: list[str]) -> dict[str, object]:
-        """Nothing is known."""
-        return {}
-
-    def put(self, values: dict[str, object]) -> None:
-        """Forget `values`."""
 
 
 _PART = 16 * 1024 * 1024
@@ -260,8 +250,6 @@ def _parts(contents: Iterable[tuple[Entry, bytes | Broken]]) -> Iterator[list[Co
 
 def _read(kind: str, contents: list[Content]) -> dict[str, object]:
     """What each of these files says, by path."""
-    from remigrate import crew
-
     readable = [(entry.path, content) for entry, content in contents if isinstance(content, bytes)]
     results = crew.spread(_READERS[kind], [content for _, content in readable])
     found = dict(zip((path for path, _ in readable), results, strict=True))
@@ -272,24 +260,14 @@ def _read(kind: str, contents: list[Content]) -> dict[str, object]:
 
 
 def _read_header(content: bytes) -> object:
-    from remigrate import reader
-
     return _packed(reader.read(content))
 
 
-def _read_label(content: bytes) -> object:
-    from remigrate import surroundings
-
-    return surroundings.read_config(content)
-
-
-def _read_settings(content: bytes) -> object:
-    from remigrate import surroundings
-
-    return surroundings.read_settings(content)
-
-
-_READERS = {"header": _read_header, "label": _read_label, "settings": _read_settings}
+_READERS = {
+    "header": _read_header,
+    "label": surroundings.read_config,
+    "settings": surroundings.read_settings,
+}
 
 
 def _packed(header: Header | Broken) -> list[object]:

@@ -17,7 +17,7 @@ import pytest
 
 from remigrate import check, circles, git
 from remigrate.labels import FIRST
-from remigrate.load import NoCache
+from remigrate.memory import NoCache
 from remigrate.model import App, Broken, Migration, Reference
 from remigrate.rules import multiple_leaves
 from tests import judge

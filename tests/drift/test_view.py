@@ -7,7 +7,7 @@ import os
 from remigrate import git, strays, trees, view
 from remigrate.check import Question, look
 from remigrate.facts import Strays
-from remigrate.load import NoCache
+from remigrate.memory import NoCache
 from remigrate.view import View
 from tests.drift.store import ADD_PRICE, ADDED, MODELS, PRICE, Store
 

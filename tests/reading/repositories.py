@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from remigrate import check, git, load, trees
-from remigrate.load import NoCache
+from remigrate.memory import NoCache
 from remigrate.model import Project
 
 Content = str | bytes

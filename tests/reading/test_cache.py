@@ -16,7 +16,7 @@ import pytest
 
 from remigrate import home, load
 from remigrate.cache import DiskCache, default_path
-from remigrate.load import NoCache
+from remigrate.memory import NoCache
 from remigrate.model import Header, Project
 from tests.reading.conftest import Make
 from tests.reading.repositories import Repository, app, migration, tree

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from remigrate import load, trees
-from remigrate.load import NoCache
+from remigrate.memory import NoCache
 from remigrate.model import MAX_BYTES, Broken, Header, Project, Unread
 from tests.reading.conftest import Make
 from tests.reading.repositories import (

@@ -1,6 +1,6 @@
 from remigrate import check, rules
 from remigrate.facts import Change, Drift, Moved, Question, Stray, Strays
-from remigrate.load import NoCache
+from remigrate.memory import NoCache
 from remigrate.model import Finding
 from tests.rules.verbs import MemoryTree, app, migration
 

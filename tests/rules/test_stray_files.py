@@ -2,7 +2,7 @@ import pytest
 
 from remigrate import check, rules
 from remigrate.facts import Stray, Strays
-from remigrate.load import NoCache
+from remigrate.memory import NoCache
 from tests.rules.verbs import MemoryTree, app, migration
 
 STRAY = Stray("shop/migrations/0002 x.py", "shop", "0002 x", ".gitignore:3:*.py")

@@ -1,7 +1,7 @@
 import pytest
 
 from remigrate import check
-from remigrate.load import NoCache
+from remigrate.memory import NoCache
 from remigrate.model import MAX_BYTES
 from remigrate.rules import unreadable as rule
 from tests.rules.verbs import MemoryTree, app, clean, finds, line_in, migration

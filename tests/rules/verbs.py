@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from remigrate import check, rules
-from remigrate.load import NoCache
+from remigrate.memory import NoCache
 from remigrate.model import Broken, Finding
 from remigrate.trees import Entry, blob_id
 
