@@ -22,3 +22,23 @@ def tests(session: nox.Session, django: str) -> None:
     session.install(f"Django~={django}.0")
     session.install("--no-deps", "--no-build-isolation", "--editable", ".")
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+# Python and Django of the projects that the probe runs in; these need not be what we run on.
+# The last one is whatever is newest.
+PROBED = [("3.8", "3.2"), ("3.9", "4.2"), ("3.11", "5.2"), ("3.13", "6.0"), ("3.14", "")]
+
+
+@nox.session(python="3.11")
+@nox.parametrize("probed,django", PROBED, ids=[f"{p}-{d or 'newest'}" for p, d in PROBED])
+def probe(session: nox.Session, probed: str, django: str) -> None:
+    """Run the probe's tests from this environment, in an interpreter that holds only Django."""
+    session.install("--require-hashes", "--requirement", "requirements/dev.txt")
+    session.install("--no-deps", "--no-build-isolation", "--editable", ".")
+    folder = session.create_tmp()
+    requirement = f"Django~={django}.0" if django else "Django"
+    session.run(f"python{probed}", "-m", "venv", folder, external=True)
+    python = f"{folder}/bin/python"
+    session.run(python, "-m", "pip", "install", "--quiet", requirement, external=True)
+    session.env["REMIGRATE_PROBE_PYTHON"] = python
+    session.run("python", "-m", "pytest", "tests/probe", *session.posargs)

@@ -56,6 +56,8 @@ Data of "drift": what ``makemigrations --check --dry-run`` decides, and no datab
                 rename-field and rename-model (answered no: such a source drops and adds, so do not
                 write it without asking), not-null-addition, not-null-alteration, auto-now-add,
                 unique-callable-default (the migration needs to be edited by hand).
+    urls        null, or why the URLs could not be imported, in one line. Django imports them
+                before it compares, so models that nothing else imports were not seen.
     read        what this answer rests on, for remembering it
         files       that existed, of modules and otherwise opened for reading; those of the
                     standard library, of site-packages and bytecode excepted
@@ -63,7 +65,7 @@ Data of "drift": what ``makemigrations --check --dry-run`` decides, and no datab
         folders     listed or searched for modules, and those of first-party apps and migrations
         variables   names of environment variables that were looked up
         all_variables   somebody looked at all of them: any code but the few modules of the
-                        standard library that only hand the environment on to a program
+                        standard library that only hand the environment on
 
 Paths in data are relative to `top` with "/" when below it, else absolute.
 
@@ -139,7 +141,7 @@ class Places:
     """Knows what belongs to the repository, and how its paths are written in a reply."""
 
     def __init__(self, top: str) -> None:
-        self._lexical = os.path.abspath(top)
+        self._lexical = _absolute(top)
         self.top = os.path.realpath(top)
         self._folders: dict[str, str] = {}
         library = os.path.dirname(os.path.realpath(os.__file__))
@@ -162,14 +164,14 @@ class Places:
 
     def relative(self, path: str) -> str | None:
         """To the top, with slashes; None outside of it."""
-        for place, top in ((self.real(path), self.top), (os.path.abspath(path), self._lexical)):
+        for place, top in ((self.real(path), self.top), (_absolute(path), self._lexical)):
             if _below(place, top):
                 return os.path.relpath(place, top).replace(os.sep, "/")
         return None
 
     def shown(self, path: str | None) -> str | None:
         """As the reply has it."""
-        return path and (self.relative(path) or os.path.abspath(path))
+        return path and (self.relative(path) or _absolute(path))
 
     def installed(self, path: str) -> bool:
         """Whether it is of the standard library, of an environment, or of an installed package."""
@@ -182,6 +184,17 @@ class Places:
     def first_party(self, path: str) -> bool:
         """Whether it is the repository's own."""
         return self.relative(path) is not None and not self.installed(path)
+
+
+_START = os.getcwd()
+
+
+def _absolute(path: str) -> str:
+    """As `os.path.abspath`, also when the project is in a folder that is gone."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        return os.path.normpath(os.path.join(_START, path))
 
 
 def _below(path: str, top: str) -> bool:
@@ -259,7 +272,7 @@ class View:
         sys.path_importer_cache.clear()
 
     def _finder(self, path: str) -> ViewFinder:
-        folder = os.path.abspath(path)
+        folder = _absolute(path)
         if self._places.real_folder(folder) not in self.folders:
             raise ImportError("nothing here is ours", path=path)
         return ViewFinder(folder, self)
@@ -290,7 +303,7 @@ class View:
         def viewed(path: Any = ".") -> Any:
             if not isinstance(path, (str, os.PathLike)):
                 return listdir(path)
-            folder = self._places.real_folder(os.path.abspath(path))
+            folder = self._places.real_folder(_absolute(os.fspath(path)))
             if folder not in self.folders or not self.is_folder(folder):
                 return listdir(path)
             return self.names(folder, listdir(path) if os.path.isdir(folder) else ())
@@ -402,14 +415,25 @@ class Trace:
             return get(environ, name)
 
         def watched_iterate(environ: Any) -> Any:
-            self.all_variables = self.all_variables or not _only_handed_on(sys._getframe(1))
+            if _only_handed_on(sys._getframe(1)):
+                return self._unwatched(iterate(environ))
+            self.all_variables = True
             return iterate(environ)
 
         kind.__getitem__, kind.__iter__ = watched_get, watched_iterate
 
+    def _unwatched(self, names: Iterable[Any]) -> Iterator[Any]:
+        """Who gets a name here looks it up before the next one, and that is not remembered."""
+        for name in names:
+            decoded = os.fsdecode(name)
+            known = decoded in self.variables
+            yield name
+            if not known:
+                self.variables.discard(decoded)
+
 
 _MAPPINGS = {"os", "collections", "collections.abc", "_collections_abc"}
-_HANDING_ON = {"ctypes.util", "platform", "subprocess", "uuid"}
+_HANDING_ON = {"ctypes.util", "platform", "subprocess", "uuid", "wsgiref.handlers"}
 
 
 def _only_handed_on(frame: FrameType | None) -> bool:
@@ -423,7 +447,7 @@ def _remember(seen: set[str], path: Any) -> None:
     """An exception here would be raised where the project opens its file."""
     try:
         path = os.fsdecode("." if path is None else path)
-        seen.add(path if path[:1] == "/" else os.path.abspath(path))
+        seen.add(path if path[:1] == "/" else _absolute(path))
     except (TypeError, OSError):
         pass  # a file descriptor, or a working directory that is gone
 
@@ -484,7 +508,7 @@ def _module_files() -> Iterator[str]:
         if issubclass(type(module), ModuleType):
             file = object.__getattribute__(module, "__dict__").get("__file__")
             if isinstance(file, str):
-                yield os.path.abspath(file)
+                yield _absolute(file)
 
 
 # --- databases ----------------------------------------------------------------------------------
@@ -568,23 +592,49 @@ class Probe:
         self.trace.start()
         self._start_django()
         self.stage = "other"
-        found = _through_own_command(self._judge)
+        command = _own_command()
+        urls = self._import_urls(command)
+        found = _in_place_of_handle(command, self._judge)
+        found["urls"] = urls
         found["read"] = Reading(self).describe(found["apps"])
         return found
 
     def _start_django(self) -> None:
         self.stage = "no-django"
         import django
+        import django.core.management  # before any project code, as manage.py does; not a folder
 
-        django.setup  # noqa: B018 # a folder of that name is not Django
         self.stage = "settings"
         from django.conf import settings
 
         _use_scratch_databases(settings)
+        _mend_streams()
         self.stage = "setup"
         django.setup()
+        _mend_streams()
         self.stage = "checks"
         _check_models()
+
+    def _import_urls(self, command: Any) -> str | None:
+        """As the checks do that ``makemigrations`` starts with; the reason why it was not possible.
+
+        Some models are in modules that nothing else imports.
+        """
+        from django.conf import settings
+        from django.core.checks import Tags
+        from django.urls import get_resolver
+
+        wanted = command.requires_system_checks
+        everything = wanted is True or wanted == "__all__"
+        if not getattr(settings, "ROOT_URLCONF", None) or not (
+            everything or wanted and Tags.urls in wanted
+        ):
+            return None
+        try:
+            list(get_resolver().url_patterns)
+        except Exception as error:  # noqa: BLE001 # whatever the project's modules raise
+            return Failures(self).message(error)
+        return None
 
     def _judge(self, command: Any, labels: set[str], name: str | None) -> dict[str, Any]:
         """What ``makemigrations`` decides between its consistency checks and its writing."""
@@ -637,6 +687,14 @@ class Probe:
         }
 
 
+def _mend_streams() -> None:
+    """Django asks a stream whether it is a terminal, which a closed one does not survive."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None or getattr(stream, "closed", False):
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 # stays open
+
+
 def _package_folder(module: str | None) -> str | None:
     """Folder of a package that Django's loader has imported and takes for one."""
     found = sys.modules.get(module) if module else None
@@ -644,7 +702,7 @@ def _package_folder(module: str | None) -> str | None:
         return None
     file = getattr(found, "__file__", None)
     if file:
-        return os.path.dirname(os.path.abspath(str(file)))
+        return os.path.dirname(_absolute(str(file)))
     return str(found.__path__[0]) if isinstance(found.__path__, list) else None
 
 
@@ -661,14 +719,18 @@ def _check_models() -> None:
 Judge = Any  # a method of Probe; Python 3.8 cannot say more at run time
 
 
-def _through_own_command(judge: Judge) -> dict[str, Any]:
-    """Judge in the place of Django's ``handle``: projects put their own around it."""
+def _own_command() -> Any:
+    """The project's ``makemigrations``, or else Django's."""
     from django.core.management import get_commands, load_command_class
-    from django.core.management.commands import makemigrations as stock
 
     command = get_commands()["makemigrations"]
-    if isinstance(command, str):
-        command = load_command_class(command, "makemigrations")
+    return load_command_class(command, "makemigrations") if isinstance(command, str) else command
+
+
+def _in_place_of_handle(command: Any, judge: Judge) -> dict[str, Any]:
+    """Judge where Django's ``handle`` would; projects put their own around it."""
+    from django.core.management.commands import makemigrations as stock
+
     kind = type(command)
     if not issubclass(kind, stock.Command) or kind.handle is stock.Command.handle:
         return judge(command, set(), None)  # type: ignore[no-any-return]
@@ -974,7 +1036,7 @@ def _line(node: ast.expr) -> int:
 
 def _module_file(kind: type) -> str | None:
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    return os.path.abspath(file) if file else None
+    return _absolute(file) if file else None
 
 
 def _assigned(statement: ast.ClassDef | None, name: str) -> int | None:
@@ -1011,13 +1073,17 @@ class Failures:
             traceback.clear_frames(error.__traceback__)
         described: dict[str, Any] = {
             "kind": self._kind(error),
-            "message": _said(error) + self._where(error),
+            "message": self.message(error),
             "traceback": _traceback(error),
             "variable": self._variable(error),
         }
         if isinstance(error, ModelErrors):
             described["checks"] = [self._check(message) for message in error.messages]
         return described
+
+    def message(self, error: BaseException) -> str:
+        """One line, with the place in the project."""
+        return _said(error) + self._where(error)
 
     def _kind(self, error: BaseException) -> str:
         if isinstance(error, SystemExit):
@@ -1109,9 +1175,16 @@ def _django_says(error: BaseException) -> bool:
 
 def _said(error: BaseException) -> str:
     """Type and text on one line."""
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    text = error.msg if isinstance(error, SyntaxError) else _text(error)
     said = f"{type(error).__name__}: {' '.join(text.split())}".rstrip(": ")
     return said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 # the exception is the project's, and so is its __str__
+        return ""
 
 
 def _traceback(error: BaseException) -> str:
@@ -1125,7 +1198,7 @@ def _traceback(error: BaseException) -> str:
 
 
 _NAMED = re.compile(
-    r"""\benvironment\ variable:?\ ["'`]?([A-Za-z_]\w*)["'`]?  # Django, environs, hand-written
+    r"""\b[Ee]nvironment\ variable:?\ ["'`]?([A-Za-z_]\w*)["'`]?  # Django, environs, hand-written
       | \b[Ss]et\ (?:the\ )?["'`]?([A-Za-z_]\w*)["'`]?\ environment\ variable  # django-environ
       | ^([A-Za-z_]\w*)\ not\ found\.\ Declare\ it\ as\ envvar  # python-decouple""",
     re.VERBOSE,
@@ -1133,7 +1206,7 @@ _NAMED = re.compile(
 
 
 def _said_variable(error: BaseException) -> str | None:
-    found = _NAMED.search(str(error)) if not isinstance(error, KeyError) else None
+    found = _NAMED.search(_text(error)) if not isinstance(error, KeyError) else None
     return next(filter(None, found.groups()), None) if found else None
 
 
