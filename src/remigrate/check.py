@@ -62,7 +62,10 @@ def weighed(
     """The facts about a merged tree, and all that was read of it."""
     from remigrate import graph, load
     from remigrate.facts import Facts
+    from remigrate.memory import ThisRun
 
+    if base is not None:
+        cache = ThisRun(cache)
     project = load.load(merged, cache, modules)  # git listed the files during the imports above
     now = graph.build(project)
     landed = _landed(load.load(base, cache, modules), project, now) if base else None

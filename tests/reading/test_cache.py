@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from remigrate import home, load
+from remigrate import check, home, load
 from remigrate.cache import DiskCache, default_path
 from remigrate.memory import NoCache
 from remigrate.model import Header, Project
 from tests.reading.conftest import Make
-from tests.reading.repositories import Repository, app, migration, tree
+from tests.reading.repositories import Repository, app, migration, opened, tree
 
 VALUES: dict[str, object] = {
     "header:a": [True, 1, [["shop", "0001_initial", 3, False]], "né\udcff"],
@@ -335,6 +335,29 @@ def test_a_warm_cache_is_used(make: Make, path: Path) -> None:
     [migration] = project(repository, path).apps[0].migrations
     assert isinstance(migration.header, Header)
     assert migration.header.line == 77
+
+
+def test_what_base_and_head_share_is_read_once(make: Make) -> None:
+    repository = make(app("shop", "0001_initial", "0002_more"))
+    repository.git("checkout", "--quiet", "-b", "topic")
+    repository.write({"shop/migrations/0003_mine.py": migration("0002_more")})
+    repository.git("add", ".")
+    read: list[str] = []
+
+    class Noting(NoCache):
+        def put(self, values: dict[str, object]) -> None:
+            read.extend(values)
+
+    question = check.Question(base="HEAD", from_index=True)
+    answer = check.look(opened(repository), question, Noting())
+    assert answer.facts.landed
+    assert len(answer.facts.landed.files) == 2
+    assert len(answer.facts.graph.files) == 3
+    blobs = repository.word(
+        "rev-parse",
+        *(f":shop/migrations/{name}.py" for name in ("0001_initial", "0002_more", "0003_mine")),
+    ).split()
+    assert sorted(key for key in read if "header" in key) == sorted(f"header:{b}" for b in blobs)
 
 
 def test_a_file_that_git_was_told_not_to_look_at_does_not_spoil_the_cache(
