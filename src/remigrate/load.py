@@ -251,7 +251,8 @@ def _parts(contents: Iterable[tuple[Entry, bytes | Broken]]) -> Iterator[list[Co
 def _read(kind: str, contents: list[Content]) -> dict[str, object]:
     """What each of these files says, by path."""
     readable = [(entry.path, content) for entry, content in contents if isinstance(content, bytes)]
-    results = crew.spread(_READERS[kind], [content for _, content in readable])
+    workers = 1 if kind == "settings" else None  # nothing is parsed: that takes less than a fork
+    results = crew.spread(_READERS[kind], [content for _, content in readable], workers)
     found = dict(zip((path for path, _ in readable), results, strict=True))
     for entry, content in contents:
         if isinstance(content, Broken):
