@@ -2,10 +2,9 @@
 
 `typing.NamedTuple` instead of `dataclass(frozen=True)`: importing `dataclasses` and making a
 dozen of them costs as much as a bare interpreter start, which is a third of what the warm path
-of `check` may take (`benchmarks/` measures it).
+of `check` may take (`benchmarks/` measures it). For the same reason annotations are not postponed
+here: a `NamedTuple` compiles each of those again.
 """
-
-from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
@@ -106,6 +105,15 @@ class App(NamedTuple):
     """False when the folder has no ``__init__.py``: Django then ignores it in silence."""
 
 
+class UnreadFile(NamedTuple):
+    """An `Unread` with the file it stands in."""
+
+    path: str
+    line: int
+    what: str
+    why: str
+
+
 class Project(NamedTuple):
     """All the apps of one tree, and the settings that name apps."""
 
@@ -115,15 +123,6 @@ class Project(NamedTuple):
     notes: tuple[UnreadFile, ...] = ()
     roots: tuple[str, ...] = ()
     """Folders with a ``manage.py``; ``.`` for the top."""
-
-
-class UnreadFile(NamedTuple):
-    """An `Unread` with the file it stands in."""
-
-    path: str
-    line: int
-    what: str
-    why: str
 
 
 class Related(NamedTuple):
