@@ -152,13 +152,24 @@ def ask(place: runtime.Place, tree: view.View) -> Answer:
     """Ask the project's Django. Raises `EnvironmentFailure`."""
     data = runtime.ask(place, "drift", tree)
     conflicts: Mapping[str, list[str]] = data["conflicts"]
-    changes = tuple(_change(row) for row in data["changes"] if row["app"] not in conflicts)
+    changes = tuple(_change(row) for row in data["changes"])
     questions = tuple(Question(row["app"], row["text"]) for row in data["questions"])
-    notices = tuple(
-        f"Drift of {label} was not judged: {' and '.join(names)} conflict."
-        for label, names in sorted(conflicts.items())
+    return Answer(
+        Drift(changes, questions, place.manage),
+        tuple(_unjudged(conflicts, data["urls"])),
+        data["read"],
     )
-    return Answer(Drift(changes, questions, place.manage), notices, data["read"])
+
+
+def _unjudged(conflicts: Mapping[str, list[str]], urls: str | None) -> Iterable[str]:
+    if conflicts:
+        leaves = [f"{' and '.join(names)} of {label}" for label, names in conflicts.items()]
+        yield f"Drift was not judged, as migrations conflict: {'; '.join(leaves)}."
+    if urls:
+        yield (
+            "The project's URLs cannot be imported, so models that nothing else imports were not "
+            f"seen: {urls}"
+        )
 
 
 def nothing(place: runtime.Place) -> Answer:

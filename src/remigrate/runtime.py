@@ -74,6 +74,7 @@ def ask(place: Place, command: str, view: View) -> dict[str, Any]:
         "nonce": nonce,
         "command": command,
         "settings": place.settings,
+        "manage": bool(place.manage),
         "top": os.path.relpath(place.top, place.home),
         "view": {
             "files": {path: base64.b64encode(c).decode() for path, c in view.files.items()},

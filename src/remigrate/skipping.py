@@ -57,16 +57,23 @@ class Memory:
 
     def _taken(self, answer: Answer, started: int) -> Witness:
         place, read = self._place, answer.read
-        own = remembered.environment_of(place.interpreter.argv[0])
+        owns = [
+            remembered.environment_of(python, read["path"])
+            for python in {place.interpreter.argv[0], read["executable"]}  # the first may be a shim
+        ]
         decisive = (os.path.join(place.home, "manage.py"), *interpreters.places(_folders(place)))
         return testimony.taken(
-            (*self._absolute(read["files"]), *own.files, *decisive),
-            (*self._absolute(read["folders"]), *own.folders),
-            (*read["variables"], *own.variables, *_DECISIVE),
+            {
+                *self._absolute((*read["files"], *read["missing"])),
+                *decisive,
+                *(path for own in owns for path in own.files),
+            },
+            {*self._absolute(read["folders"]), *(path for own in owns for path in own.folders)},
+            {*read["variables"], *_DECISIVE, *(name for own in owns for name in own.variables)},
             place.environ,
             started=started,
             all_variables=bool(read["all_variables"]),
-            links=own.links,
+            links={path for own in owns for path in own.links},
             view=self._view,
         )
 

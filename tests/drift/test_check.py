@@ -132,7 +132,7 @@ def test_apps_that_conflict_are_left_to_their_conflict(store: Store) -> None:
     ran = store.drift("--format", "json")
     assert ran.code == 1
     assert findings(ran) == []
-    assert "Drift of shop was not judged: 0002_one and 0002_two conflict." in ran.err
+    assert "migrations conflict: 0002_one and 0002_two of shop." in ran.err
 
 
 def test_a_graph_that_django_cannot_load_is_reported_by_its_own_rule(store: Store) -> None:

@@ -9,6 +9,8 @@ Request
     nonce       word that the reply starts with, so that nothing a project prints is taken for it
     command     "drift"
     settings    dotted name of the settings module; null for DJANGO_SETTINGS_MODULE as it is
+    manage      whether to go through manage.py of the working directory, as far as where it hands
+                over to Django: some extend sys.path or read a .env file. Default: false.
     top         top of the repository, absolute or relative to the working directory
     view        {"files": {path: base64 of the content}, "hidden": [path]}, paths relative to `top`
                 with "/". Python imports `files` as given here, on disk or not; files in `hidden`
@@ -64,6 +66,8 @@ Data of "drift": what ``makemigrations --check --dry-run`` decides, and no datab
         missing     files below `top` that were asked for in vain
         folders     listed or searched for modules, and those of first-party apps and migrations
         variables   names of environment variables that were looked up
+        executable  sys.executable
+        path        sys.path
         all_variables   somebody looked at all of them: any code but the few modules of the
                         standard library that only hand the environment on
 
@@ -471,6 +475,8 @@ class Reading:
             "folders": self._sorted(self._folders(apps)),
             "variables": sorted(trace.variables),
             "all_variables": trace.all_variables,
+            "executable": sys.executable,
+            "path": list(sys.path),
         }
 
     def _folders(self, apps: list[dict[str, Any]]) -> Iterator[str]:
@@ -584,12 +590,57 @@ class Probe:
         self.trace = Trace()
         self.sources = Sources(self.view)
         self._settings = request["settings"]
+        self._manage = bool(request.get("manage"))
 
     def drift(self) -> dict[str, Any]:
         self.view.install()
+        self.trace.start()
+        self.stage = "no-django"
+        import django.core.management  # before any project code, as manage.py does  # noqa: F401
+
+        self.stage = "settings"
+        self._choose_settings()
+        return self._through_manage() if self._manage else self._answer()
+
+    def _choose_settings(self) -> None:
         if self._settings is not None:
             os.environ["DJANGO_SETTINGS_MODULE"] = self._settings
-        self.trace.start()
+
+    def _through_manage(self) -> dict[str, Any]:
+        """Run manage.py, and answer where it hands over to Django; or after it, if it does not."""
+        from django.core import management
+
+        path = os.path.join(os.getcwd(), "manage.py")
+        reached: list[dict[str, Any] | BaseException] = []
+
+        def execute(*_: Any) -> NoReturn:
+            self._choose_settings()
+            try:
+                reached.append(self._answer())
+            except BaseException as error:
+                reached.append(error)  # manage.py may have an opinion of its own about it
+                raise
+            raise Judged
+
+        management.execute_from_command_line = execute
+        management.ManagementUtility.execute = execute
+        code = compile(self.view.read(path), path, "exec", dont_inherit=True)
+        main = ModuleType("__main__")
+        main.__dict__.update(__file__=path, __builtins__=__builtins__)
+        sys.modules["__main__"], ours = main, sys.modules["__main__"]
+        try:
+            exec(code, main.__dict__)  # noqa: S102 # as Python does with a script
+        except BaseException:
+            if not reached:
+                raise
+        finally:
+            sys.modules["__main__"] = ours
+        found = reached[0] if reached else self._answer()
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def _answer(self) -> dict[str, Any]:
         self._start_django()
         self.stage = "other"
         command = _own_command()
@@ -600,11 +651,8 @@ class Probe:
         return found
 
     def _start_django(self) -> None:
-        self.stage = "no-django"
-        import django
-        import django.core.management  # before any project code, as manage.py does; not a folder
-
         self.stage = "settings"
+        import django
         from django.conf import settings
 
         _use_scratch_databases(settings)
