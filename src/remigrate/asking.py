@@ -56,7 +56,8 @@ def with_drift(
             raise
         _note_places(repository)
         if options.verbose:
-            call.say.remark(f"drift was not checked: {error}")
+            for line in (f"drift was not checked: {error}", *error.hint.splitlines()):
+                call.say.remark(line)
         return Outcome(answer, why_not=str(error))
     if found.drift.changes:  # a clean answer knows from its witness that no file has come
         repository.observed.answers += observed.answers

@@ -210,10 +210,16 @@ def write(top: str, drift: Drift) -> tuple[str, ...]:
         if not change.source or not change.path:
             asked.append(f"{change.label}: {change.why_no_source or 'it has no place to go'}.")
     if asked:
+        manage = drift.manage or "-m django"
         apps = " ".join(sorted(labels))
         raise EnvironmentFailure(
-            f"nothing was written, as Django needs you: {' '.join(asked)}",
-            f"Run in a terminal: python {drift.manage or '-m django'} makemigrations {apps}",
+            "nothing was written, as Django needs answers that only you can give",
+            "\n".join(
+                [
+                    *(f"  ? {question}" for question in dict.fromkeys(asked)),
+                    f"Answer in a terminal: python {manage} makemigrations {apps}",
+                ]
+            ),
         )
     return _written(top, {change.path: change.source for change in wanted})
 

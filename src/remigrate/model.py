@@ -151,6 +151,13 @@ class Finding(NamedTuple):
     related: tuple[Related, ...] = ()
     column: int = 0
     """1-based; 0 when the finding is about whole lines."""
+    source: str = ""
+    """Text of the file that the hint speaks of, to be shown as code."""
+
+    @property
+    def whole_hint(self) -> str:
+        """The hint with the source, for where both are one text."""
+        return f"{self.hint}\n\n{self.source}" if self.source else self.hint
 
 
 class Node(NamedTuple):

@@ -90,6 +90,17 @@ def test_every_format_shows_it(store: Store, form: str) -> None:
     assert "Add field price to product" in ran.out
 
 
+def test_markdown_shows_the_migration_as_code_below_the_table(store: Store) -> None:
+    store.price()
+    out = store.drift("--format", "markdown").out
+    table, _, code = out.partition("<details><summary>The migration that is missing</summary>")
+    assert "AddField" not in table
+    assert code.startswith(
+        "\n\n`shop.0002_product_price`:\n\n```python\nfrom django.db import migrations, models\n"
+    )
+    assert "            name='price',\n" in code
+
+
 def test_several_apps_are_several_findings(store: Store) -> None:
     store.app("orders")
     store.write("orders/models.py", MODELS.replace("Product", "Order"))
@@ -250,7 +261,7 @@ def test_fix_writes_nothing_where_django_has_a_question(store: Store) -> None:
     before = store.git("status", "--porcelain")
     ran = store.drift("--fix")
     assert ran.code == 4
-    assert "nothing was written, as Django needs you" in ran.err
+    assert "nothing was written, as Django needs answers" in ran.err
     assert "title" in ran.err
     assert "python manage.py makemigrations shop" in ran.err
     assert store.git("status", "--porcelain") == before

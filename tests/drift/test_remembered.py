@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -154,21 +153,19 @@ def test_others_cannot_read_what_is_kept(repository: Repository, environ: dict[s
 # No place to keep it
 
 
-@pytest.fixture
-def small_files() -> Iterator[None]:
-    """No process of this test can write a file of any size: a disk that is full."""
-    import resource
-
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+FULL = """
+import os, resource, sys, time
+from remigrate import remembered, testimony
+clean = testimony.taken(sys.argv[2:], [], (), {}, started=time.time_ns() + 10**10)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+remembered.keep(sys.argv[1], os.environ, clean)
+"""
 
 
-def test_a_full_disk_is_no_failure(
-    repository: Repository, environ: dict[str, str], small_files: None
-) -> None:
-    keep(QUESTION, environ, look(repository))
+def test_a_full_disk_is_no_failure(repository: Repository, environ: dict[str, str]) -> None:
+    program = [sys.executable, "-c", FULL, QUESTION, str(repository.path / "models.py")]
+    done = subprocess.run(program, env=os.environ | environ, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
     assert not holds(environ)
     assert kept(environ) == []
 

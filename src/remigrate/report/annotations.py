@@ -63,7 +63,7 @@ def _annotation(finding: Finding) -> Annotation:
         if finding.column > 0 and end_line == finding.line:
             properties.append(("col", str(finding.column)))
     properties.append(("title", f"{finding.code} {finding.rule}"))
-    return Annotation(finding.severity, tuple(properties), finding.message, finding.hint)
+    return Annotation(finding.severity, tuple(properties), finding.message, finding.whole_hint)
 
 
 def _line(annotation: Annotation) -> str:

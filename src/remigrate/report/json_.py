@@ -49,7 +49,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "line": finding.line,
         "end_line": finding.end_line,
         "message": finding.message,
-        "hint": finding.hint,
+        "hint": finding.whole_hint,
         "migrations": list(finding.migrations),
         "related": [related._asdict() for related in finding.related],
         "fingerprint": fingerprint(finding),

@@ -66,9 +66,10 @@ def render(report: Report, limit: int = 60_000) -> str:
     room = Room(limit - RESERVE - len(top))
     findings = room.fill(_findings(report))
     notices = room.fill(_notices(report))
+    missing = "".join(room.fill(_code(finding)) for finding in report.findings)
     drawings = "".join(room.fill(_drawing(picture)) for picture in report.pictures)
     unread = room.fill(_unread(report))
-    return top + findings + drawings + notices + unread + _left_out(room, limit)
+    return top + findings + missing + drawings + notices + unread + _left_out(room, limit)
 
 
 def _verdict(report: Report) -> str:
@@ -121,6 +122,16 @@ def _row(finding: Finding) -> str:
         cell(_short(finding.hint, LONGEST_CELL)),
     )
     return f"| {' | '.join(cells)} |\n"
+
+
+def _code(finding: Finding) -> Part:
+    """The file that the hint speaks of: too long for a table."""
+    if not finding.source:
+        return Part("code block", "", ())
+    title = prose(_short(", ".join(finding.migrations), LONGEST_NAME))
+    head = f"<details><summary>The migration that is missing</summary>\n\n{title}:\n\n"
+    code = fence(finding.source.rstrip("\n"), "python")
+    return Part("code block", head, (code,), "\n\n</details>\n\n")
 
 
 def _short(text: str, limit: int) -> str:

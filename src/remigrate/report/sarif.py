@@ -84,7 +84,7 @@ def _results(report: Report, codes: list[str]) -> list[dict[str, Any]]:
 
 
 def _result(finding: Finding, codes: list[str], identity: str) -> dict[str, Any]:
-    text = "\n".join(part for part in (finding.message, finding.hint) if part)
+    text = "\n".join(part for part in (finding.message, finding.whole_hint) if part)
     result: dict[str, Any] = {
         "ruleId": finding.code,
         "level": LEVELS[finding.severity],

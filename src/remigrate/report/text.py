@@ -52,10 +52,9 @@ def _block(finding: Finding, picture: Picture | None, paint: Paint, width: int) 
 
         lines += ["", *(f"    {line}" for line in text(picture).splitlines()), ""]
     wrapped.initial_indent, wrapped.subsequent_indent = "  → ", "    "
-    hint, _, code = finding.hint.partition("\n\n")
-    lines += [paint(line, "green") for line in wrapped.wrap(visible(hint))]
-    if code:
-        lines += ["", *(f"    {visible(line)}".rstrip() for line in code.splitlines())]
+    lines += [paint(line, "green") for line in wrapped.wrap(visible(finding.hint))]
+    if finding.source:
+        lines += ["", *(f"    {visible(line)}".rstrip() for line in finding.source.splitlines())]
     return "\n".join(lines) + "\n"
 
 

@@ -39,6 +39,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _finding(drift: Drift, change: Change, strays: list[Stray]) -> Finding:
+    hint, source = _hint(drift, change, strays)
     places = [moved for moved in change.operations if moved.path]
     path, line = (places[0].path, places[0].line) if places else (drift.manage or ".", 1)
     texts = [moved.text for moved in change.operations]
@@ -53,9 +54,10 @@ def _finding(drift: Drift, change: Change, strays: list[Stray]) -> Finding:
         line,
         line,
         _message(change, missing),
-        _hint(drift, change, strays),
+        hint,
         (f"{change.label}.{change.name}",),
         tuple(Related(moved.path, moved.line, moved.text) for moved in places[1:]),
+        source=source,
     )
 
 
@@ -71,18 +73,19 @@ def _message(change: Change, missing: str) -> str:
     )
 
 
-def _hint(drift: Drift, change: Change, strays: list[Stray]) -> str:
+def _hint(drift: Drift, change: Change, strays: list[Stray]) -> tuple[str, str]:
+    """What to do, and the text of the migration where that is all that is missing."""
     program = f"python {typed(drift.manage)}" if drift.manage else "python -m django"
     make = f"{program} makemigrations {change.label}"
     asked = [question.text for question in drift.questions if question.label == change.label]
     if strays:
         paths = " ".join(typed(stray.path) for stray in strays)
         force = "-f " if any(stray.pattern for stray in strays) else ""
-        return f"The commit lacks a migration that is on disk: `git add {force}{paths}`"
+        return f"The commit lacks a migration that is on disk: `git add {force}{paths}`", ""
     if not change.first_party:
-        return f"Set it in the app's AppConfig or in the settings. Do not run `{make}`."
+        return f"Set it in the app's AppConfig or in the settings. Do not run `{make}`.", ""
     if asked:
-        return f"`{make}`, in a terminal: Django asks. {' '.join(asked)}"
+        return f"`{make}`, in a terminal: Django asks. {' '.join(asked)}", ""
     if not change.source:
-        return f"`{make}`" + (f" ({change.why_no_source})" if change.why_no_source else "")
-    return f"`{make}` writes {change.path or change.name}:\n\n{change.source}"
+        return f"`{make}`" + (f" ({change.why_no_source})" if change.why_no_source else ""), ""
+    return f"`{make}` writes {change.path or change.name}:", change.source
