@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from remigrate import drift, git, skipping, strays
 from remigrate.errors import BrokenGraph, EnvironmentFailure
@@ -23,26 +23,16 @@ A_COMMIT = "a commit was read, whose code runs only with --drift"
 """Why nothing is run for ``--head`` alone: it may be somebody else's commit."""
 
 
-class Outcome(NamedTuple):
-    """The facts with what Django says of drift."""
-
-    answer: Answer
-    notices: tuple[str, ...] = ()
-    """What Django could not judge."""
-    why_not: str = ""
-    """Why Django was not asked; empty when it was."""
-
-
 def with_drift(
     call: Call, repository: Repository, answer: Answer, chosen: Sequence[Rule]
-) -> Outcome:
+) -> drift.Outcome:
     """Ask the project's Django, where that can be done. `chosen` are the rules of this run.
 
     Raises `EnvironmentFailure` where drift was asked for and cannot be known.
     """
     options = call.options
     if options.drift is None and options.head is not None:
-        return Outcome(answer, why_not=A_COMMIT)
+        return drift.Outcome(answer, why_not=A_COMMIT)
     observed = git.Observed()
     if (options.from_index or options.head is not None) and answer.facts.strays is None:
         apart = repository._replace(observed=observed)
@@ -58,7 +48,7 @@ def with_drift(
         if options.verbose:
             for line in (f"drift was not checked: {error}", *error.hint.splitlines()):
                 call.say.remark(line)
-        return Outcome(answer, why_not=str(error))
+        return drift.Outcome(answer, why_not=str(error))
     if found.drift.changes:  # a clean answer knows from its witness that no file has come
         repository.observed.answers += observed.answers
         repository.observed.repeatable &= observed.repeatable
@@ -66,7 +56,7 @@ def with_drift(
     if options.fix:
         repository.observed.repeatable = False
         _fixed(call, repository, answer)
-    return Outcome(answer, found.notices)
+    return drift.Outcome(answer, found.notices)
 
 
 def _is_told(answer: Answer, chosen: Sequence[Rule]) -> bool:

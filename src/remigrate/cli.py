@@ -82,8 +82,9 @@ def _check(call: Call) -> int:
     if rules.NEEDS_THE_PROJECT in chosen and options.drift is not False:
         from remigrate import asking
 
-        answer, more, why_not = asking.with_drift(call, repository, answer, chosen)
-        notices += more
+        outcome = asking.with_drift(call, repository, answer, chosen)
+        answer, why_not = outcome.answer, outcome.why_not
+        notices += outcome.notices
     report = check.report(answer, chosen, notices, why_not)
     if not report.apps and not report.findings:
         _warn_of_nothing(call)

@@ -16,6 +16,7 @@ from remigrate.model import Broken
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from remigrate import check
     from remigrate.facts import Facts
     from remigrate.git import Repository
     from remigrate.model import Project
@@ -33,6 +34,18 @@ class Answer(NamedTuple):
     """What it could not judge, and why."""
     read: Mapping[str, Any]
     """What the answer rests on, as the probe reports it."""
+
+
+class Outcome(NamedTuple):
+    """All that is known of a tree, with what Django says of drift."""
+
+    answer: check.Answer
+    notices: tuple[str, ...] = ()
+    """What Django could not judge."""
+    why_not: str = ""
+    """Why Django was not asked, where it should have been."""
+    told: str = ""
+    """What goes with that: the project's last lines, what was tried, what to do."""
 
 
 def find(

@@ -144,6 +144,7 @@ def _silence(place: Place, output: bounded.Output) -> EnvironmentFailure:
     )
 
 
+_IN_ACTION = "In the action: the input env."
 _WRONG_INTERPRETER = "Is it the right interpreter? --python, or python in [tool.remigrate]."
 
 
@@ -162,7 +163,7 @@ def _failure(
     if variable:
         return EnvironmentFailure(
             f"the settings want the environment variable {variable}, which is not set",
-            _told(said, place, f"Set it: {variable}=… remigrate check --drift"),
+            _told(said, place, f"Set it: {variable}=… remigrate check --drift. {_IN_ACTION}"),
         )
     what, way = _KINDS.get(kind, _KINDS["other"])
     failure = BrokenGraph if kind == "graph" else EnvironmentFailure

@@ -46,17 +46,6 @@ class Inputs(NamedTuple):
     python: str | None
 
 
-class Outcome(NamedTuple):
-    """The facts with what Django says of drift."""
-
-    answer: Answer
-    notices: tuple[str, ...] = ()
-    why_not: str = ""
-    """Why Django was not asked, where it should have been."""
-    told: str = ""
-    """What goes with that: the project's last lines, what was tried, what to do."""
-
-
 def inputs(read: Callable[[str], str]) -> Inputs:
     """The inputs, as `read` knows them by name. Raises `UsageFailure`."""
     wanted = read("drift") or "auto"
@@ -79,10 +68,10 @@ def with_drift(
     repository: Repository,
     answer: Answer,
     environ: Mapping[str, str],
-) -> Outcome:
+) -> drift.Outcome:
     """Ask the project's Django. Raises `EnvironmentFailure` where that was demanded and failed."""
     if asked.wanted == "false" or (asked.wanted == "auto" and options.drift is False):
-        return Outcome(answer)
+        return drift.Outcome(answer)
     options = options._replace(
         settings=asked.settings or options.settings,
         manage=asked.manage or options.manage,
@@ -95,9 +84,9 @@ def with_drift(
     except EnvironmentFailure as error:
         if asked.wanted == "true" or options.drift:
             raise
-        return Outcome(answer, why_not=str(error), told=error.hint)
+        return drift.Outcome(answer, why_not=str(error), told=error.hint)
     facts = answer.facts._replace(drift=found.drift)
-    return Outcome(answer._replace(facts=facts), found.notices)
+    return drift.Outcome(answer._replace(facts=facts), found.notices)
 
 
 def _in_sandbox(

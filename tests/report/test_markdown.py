@@ -163,7 +163,9 @@ def attacked(path: str, name: str) -> Report:
         path=path,
         message=f"{name} is a leaf",
         hint=f"Run `git rm {path}`\nor {name}",
+        migrations=(name,),
         related=(Related(path, 7, name),),
+        source=f"{name}\n{path}",
     )
     nodes = (Node(name, path, f"{name}/{path}", "new", leaf=True),) * 2
     return REPORT._replace(
@@ -171,6 +173,7 @@ def attacked(path: str, name: str) -> Report:
         pictures=(Picture(name, nodes, ((0, 1),)),),
         unread=(UnreadFile(path, 1, name, name),),
         notices=(name,),
+        no_drift=name,
     )
 
 
