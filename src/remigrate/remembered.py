@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _MAX_OF_ONE = 8
 """Branches that somebody switches between."""
 _MAX_KEPT = 64
+_SUSPECTS = "written-"
+_MAX_SUSPECTS = 32
 _NOTHING = "no clean answer is remembered for this project, interpreter and version of remigrate"
 _PYTHON_VARIABLES = (
     *("PYTHONHOME", "PYTHONPATH", "PYTHONPLATLIBDIR", "PYTHONSAFEPATH"),
@@ -71,6 +73,22 @@ def keep(question: str, environ: Mapping[str, str], clean: Witness) -> None:
         for path in _latest(folder, question)[_MAX_OF_ONE:]:
             home.discard(path)
         home.prune(folder, _MAX_KEPT)
+
+
+def suspects(question: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Files that changed during a run: the project may write them itself, each time the same."""
+    folder = _folder(environ)
+    held = testimony.content(os.path.join(folder, _SUSPECTS + question)) if folder else None
+    return tuple(map(os.fsdecode, held.split(b"\0"))) if held else ()
+
+
+def suspect(question: str, environ: Mapping[str, str], path: str) -> None:
+    """Keep in mind that the file `path` changed during a run. Without a place, nothing happens."""
+    folder = _folder(environ)
+    known = (path, *(other for other in suspects(question, environ) if other != path))
+    if folder:
+        held = b"\0".join(map(os.fsencode, known[:_MAX_SUSPECTS]))
+        home.put(os.path.join(folder, _SUSPECTS + question), held)
 
 
 def _contents(question: str, environ: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:

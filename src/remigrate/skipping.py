@@ -26,6 +26,7 @@ class Memory:
         files, hidden = view.absolute(tree, place.top)
         self._view: View = {**files, **dict.fromkeys(hidden)}
         self._key = remembered.key(place.home, *place.interpreter.argv, place.settings or "")
+        self._before: dict[str, bytes | None] = {}
         self.reasons: tuple[str, ...] = ()
         """Why nothing that holds is remembered, or nothing can be."""
 
@@ -37,6 +38,9 @@ class Memory:
         place = self._place
         found = remembered.recall(self._key, place.environ, self._view, root=place.top)
         self.reasons = found.reasons
+        if found.witness is None:
+            written = remembered.suspects(self._key, place.environ)
+            self._before = {path: testimony.content(path) for path in written}
         return found.witness
 
     def keep(self, answer: Answer, started: int) -> Witness | None:
@@ -50,6 +54,7 @@ class Memory:
             seen = self._taken(answer, started)
         except testimony.Moved as moved:
             self.reasons = (*self.reasons, str(moved))
+            remembered.suspect(self._key, self._place.environ, moved.path)
             return None
         if not (answer.drift.changes or answer.notices):
             remembered.keep(self._key, self._place.environ, seen)
@@ -75,6 +80,7 @@ class Memory:
             all_variables=bool(read["all_variables"]),
             links={path for own in owns for path in own.links},
             view=self._view,
+            before=self._before,
         )
 
     def _absolute(self, paths: Iterable[str]) -> tuple[str, ...]:

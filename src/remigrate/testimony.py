@@ -28,12 +28,18 @@ _COARSE = 2 * _SECOND
 """Nanoseconds between two ticks of the slowest file system's clock."""
 _TICK = _SECOND // 20
 """Nanoseconds that the clock of a good file system may be behind `time.time_ns`."""
+_MAX_HELD = 1 << 20
+"""Bytes of a file whose content before a run is compared with that after it."""
 _MACHINE = ("/dev/", "/proc/", "/sys/")
 """What is read there is about the machine, and never the same twice."""
 
 
 class Moved(Exception):
     """Something changed while the answer was being found: nobody knows which state it is about."""
+
+    def __init__(self, path: str, how: str = "changed meanwhile") -> None:
+        super().__init__(f"{path} {how}")
+        self.path = path
 
 
 def taken(
@@ -46,11 +52,12 @@ def taken(
     all_variables: bool = False,
     links: Iterable[str] = (),
     view: View | None = None,
+    before: Mapping[str, bytes | None] | None = None,
 ) -> Witness:
     """Write down the state of what was read, listed, or looked for in vain; paths are absolute.
 
     `started` is `time.time_ns` of before the first of it was read. Raises `Moved` for what changed
-    since.
+    since. `before` is what some files held then: writing the same once more is no change.
     """
     view = view or {}
     now = time.time_ns()
@@ -58,7 +65,8 @@ def taken(
     known, listed = set(filter(_telling, files)), set(filter(_telling, folders))
     archives = {path for path in listed if os.path.isfile(path)}  # Python's path may hold some
     known, listed = known | archives, listed - archives
-    _demand_rest(known, listed, started, view)
+    same = {path for path, held in (before or {}).items() if held == content(path)}
+    _demand_rest(known, listed, started, view.keys() | same)
     wanted = set(filter(_possible, variables))
     wanted |= witness.telling(environ) if all_variables else set()
     names = _named(view)
@@ -213,22 +221,32 @@ def _shown(path: str, root: str) -> str:
 # What happened meanwhile
 
 
-def _demand_rest(known: set[str], listed: set[str], started: int, view: View) -> None:
-    """Raise `Moved` when something that is not viewed changed since `started`."""
-    on_disk = known - view.keys()
+def content(path: str) -> bytes | None:
+    """What a file holds; None when it cannot be read, or is too large to be looked at."""
+    try:
+        with open(path, "rb") as file:
+            held = file.read(_MAX_HELD + 1)
+    except OSError:
+        return None
+    return held if len(held) <= _MAX_HELD else None
+
+
+def _demand_rest(known: set[str], listed: set[str], started: int, settled: set[str]) -> None:
+    """Raise `Moved` when something that is not `settled` changed since `started`."""
+    on_disk = known - settled
     for path in on_disk:
         if _changed_since(path, started):
-            raise Moved(f"{path} changed meanwhile")
+            raise Moved(path)
     for folder in listed:
         if not _changed_since(folder, started):
             continue
         there = _entries(folder)
-        for path in there - view.keys() - listed:  # a listed one changes with its __pycache__
+        for path in there - settled - listed:  # a listed one changes with its __pycache__
             if _changed_since(path, started):
-                raise Moved(f"{path} changed meanwhile")
+                raise Moved(path)
         for path in on_disk - there:
             if os.path.dirname(path) == folder and witness.matters(os.path.basename(path), False):
-                raise Moved(f"{path} went away meanwhile")
+                raise Moved(path, "went away meanwhile")
 
 
 def _entries(folder: str) -> set[str]:
@@ -237,7 +255,7 @@ def _entries(folder: str) -> set[str]:
         with os.scandir(folder) as entries:
             return {entry.path for entry in entries if witness.matters(entry.name, entry.is_dir())}
     except OSError as error:  # it was there a moment ago
-        raise Moved(f"{folder} cannot be listed: {error.strerror}") from error
+        raise Moved(folder, f"cannot be listed: {error.strerror}") from error
 
 
 def _changed_since(path: str, moment: int) -> bool:

@@ -197,3 +197,32 @@ def test_fix_is_never_answered_from_memory(asked: Store) -> None:
     written.unlink()
     asked.drift("--fix")
     assert written.exists()
+
+
+def test_a_file_that_the_project_itself_writes_is_trusted_once_it_stays_the_same(
+    store: Store,
+) -> None:
+    """As one that keeps a secret key, and is written at every start."""
+    kept = store.path.parent / "data.env"
+    kept.write_text("key")
+    store.settings(
+        f"from pathlib import Path\nkept = Path({str(kept)!r})\nkept.write_text(kept.read_text())\n"
+    )
+    _settle(store.path)
+    assert "data.env changed meanwhile" in why(store.drift("--explain-cache"))
+    assert "data.env" not in why(store.drift("--explain-cache"))
+    assert why(store.drift("--explain-cache")) == ""
+    kept.write_text("another one")
+    assert "data.env changed" in why(store.drift("--explain-cache"))
+
+
+def test_a_file_that_is_written_otherwise_each_time_is_never_trusted(store: Store) -> None:
+    kept = store.path.parent / "data.env"
+    kept.write_text("0")
+    store.settings(
+        f"from pathlib import Path\nkept = Path({str(kept)!r})\n"
+        "kept.write_text(str(int(kept.read_text()) + 1))\n"
+    )
+    _settle(store.path)
+    for _ in range(4):
+        assert "data.env changed meanwhile" in why(store.drift("--explain-cache"))
