@@ -157,8 +157,10 @@ FULL = """
 import os, resource, sys, time
 from remigrate import remembered, testimony
 clean = testimony.taken(sys.argv[2:], [], (), {}, started=time.time_ns() + 10**10)
-resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
 remembered.keep(sys.argv[1], os.environ, clean)
+resource.setrlimit(resource.RLIMIT_FSIZE, before)
 """
 
 
