@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import nox
 
 # https://docs.djangoproject.com/en/stable/faq/install/#what-python-version-can-i-use-with-django
@@ -35,7 +37,7 @@ def probe(session: nox.Session, probed: str, django: str) -> None:
     """Run the probe's tests from this environment, in an interpreter that holds only Django."""
     session.install("--require-hashes", "--requirement", "requirements/dev.txt")
     session.install("--no-deps", "--no-build-isolation", "--editable", ".")
-    folder = session.create_tmp()
+    folder = os.path.abspath(session.create_tmp())  # the tests run it from other folders
     requirement = f"Django~={django}.0" if django else "Django"
     session.run(f"python{probed}", "-m", "venv", folder, external=True)
     python = f"{folder}/bin/python"
