@@ -44,6 +44,7 @@ def with_drift(
         call.say.done()
         if options.drift and not (isinstance(error, BrokenGraph) and _is_told(answer, chosen)):
             raise
+        repository.observed.repeatable &= not error.ran
         _note_places(repository)
         if options.verbose:
             for line in (f"drift was not checked: {error}", *error.hint.splitlines()):
@@ -84,7 +85,6 @@ def _asked(call: Call, repository: Repository, answer: Answer) -> drift.Answer:
     if call.options.verbose:
         interpreter = place.interpreter
         call.say.remark(f"interpreter: {' '.join(interpreter.argv)} ({interpreter.why})")
-        call.say.remark(f"settings: {place.settings or place.environ['DJANGO_SETTINGS_MODULE']}")
     head = answer.head if call.options.head is not None else None
     tree = drift.seen(repository, call.options, head, answer.facts)
     memory = skipping.Memory(place, tree)
@@ -96,6 +96,8 @@ def _asked(call: Call, repository: Repository, answer: Answer) -> drift.Answer:
         call.say.progress("asking the project's Django …")
         found = drift.ask(place, tree)
         call.say.done()
+        if call.options.verbose:
+            call.say.remark(f"settings: {found.settings}")
         seen = memory.keep(found, started) if call.options.cache else None
     _note(repository, seen)
     if call.options.explain_cache:

@@ -43,6 +43,10 @@ _NEEDED = ("/usr", "/etc", "/opt", "/dev", "/proc", "/var")
 _NO_FILES = ("/proc", "/sys")
 
 
+class Unstoppable(Exception):
+    """Code of the project could not be ended. Nothing is opened again for it to find."""
+
+
 class Ground(NamedTuple):
     """The machine that a sandbox stands on."""
 
@@ -91,7 +95,11 @@ def closed(ground: Ground, scratch: str) -> Iterator[None]:
                 if found.st_dev == device or path.startswith("/dev/"):
                     keep = _holds(path, needed) or not stat.S_ISDIR(found.st_mode)
                     _change(path, found.st_mode & ~0o022 if keep else 0o700, undo)
-        yield
+        try:
+            yield
+        except Unstoppable:
+            undo.pop_all()
+            raise
 
 
 def _is_open(path: str) -> bool:

@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from remigrate import bounded, interpreters, runtime, surroundings, trees, view
-from remigrate.errors import EnvironmentFailure
+from remigrate.errors import BrokenGraph, EnvironmentFailure
 from remigrate.facts import Change, Drift, Moved, Question
 from remigrate.model import Broken
 
@@ -32,6 +32,8 @@ class Answer(NamedTuple):
     drift: Drift
     notices: tuple[str, ...]
     """What it could not judge, and why."""
+    settings: str
+    """The settings module that was used."""
     read: Mapping[str, Any]
     """What the answer rests on, as the probe reports it."""
 
@@ -61,7 +63,8 @@ def find(
         )
     folder = _folder(repository, project, options)
     home = os.path.normpath(os.path.join(repository.top, folder))
-    settings = options.settings or _settings(repository.top, folder, environ)
+    if not options.settings:
+        _demand_settings(repository.top, folder, environ)
     search = interpreters.find(
         options.python, (home, repository.top), environ, use_own=options.drift is True
     )
@@ -75,7 +78,7 @@ def find(
         options.time_limit,
         options.memory_limit * 2**20 if options.memory_limit else _memory(),
     )
-    return runtime.Place(repository.top, folder, search.found, settings, environ, limits)
+    return runtime.Place(repository.top, folder, search.found, options.settings, environ, limits)
 
 
 def _memory() -> int:
@@ -124,23 +127,24 @@ def _named(top: str, manage: str) -> str:
     return folder.replace(os.sep, "/")
 
 
-def _settings(top: str, folder: str, environ: Mapping[str, str]) -> str | None:
-    """The settings module as ``manage.py`` names it; None where the environment does."""
+def _demand_settings(top: str, folder: str, environ: Mapping[str, str]) -> None:
+    """Raise `EnvironmentFailure` unless the environment or ``manage.py`` says which settings.
+
+    Which ones is for ``manage.py`` to say when it runs: it may read a file or look at its words.
+    """
     if environ.get("DJANGO_SETTINGS_MODULE"):
-        return None
-    path = os.path.join(folder, "manage.py")
+        return
+    path = os.path.normpath(os.path.join(folder, "manage.py"))
     content = trees.content(top, path)  # a link that leads out of the repository is not followed
     if isinstance(content, Broken):
         raise EnvironmentFailure(
             f"{path} cannot be read: {content.why}", "Name the settings: --settings MODULE."
         )
-    named = surroundings.read_manage(content)
-    if len(named) == 1:
-        return named[0]
-    what = f"several settings modules: {', '.join(named)}" if named else "no settings module"
-    raise EnvironmentFailure(
-        f"{path} names {what}", "Name one: --settings, or settings in [tool.remigrate]."
-    )
+    if not surroundings.names_settings(content):
+        raise EnvironmentFailure(
+            f"{path} names no settings module",
+            "Name one: --settings, or settings in [tool.remigrate].",
+        )
 
 
 def places(repository: Repository) -> tuple[str, ...]:
@@ -164,30 +168,28 @@ def seen(repository: Repository, options: Options, head: str | None, facts: Fact
 def ask(place: runtime.Place, tree: view.View) -> Answer:
     """Ask the project's Django. Raises `EnvironmentFailure`."""
     data = runtime.ask(place, "drift", tree)
-    conflicts: Mapping[str, list[str]] = data["conflicts"]
+    if data["conflicts"]:
+        raise BrokenGraph(
+            f"migrations conflict: {_leaves(data['conflicts'])}",
+            "Django stops there too. `remigrate check` shows how they came about.",
+        )
     changes = tuple(_change(row) for row in data["changes"])
     questions = tuple(Question(row["app"], row["text"]) for row in data["questions"])
-    return Answer(
-        Drift(changes, questions, place.manage),
-        tuple(_unjudged(conflicts, data["urls"])),
-        data["read"],
-    )
+    notices = [f"{_UNSEEN}: {data['urls']}"] if data["urls"] else []
+    drift = Drift(changes, questions, place.manage)
+    return Answer(drift, tuple(notices), data["settings"] or "", data["read"])
 
 
-def _unjudged(conflicts: Mapping[str, list[str]], urls: str | None) -> Iterable[str]:
-    if conflicts:
-        leaves = [f"{' and '.join(names)} of {label}" for label, names in conflicts.items()]
-        yield f"Drift was not judged, as migrations conflict: {'; '.join(leaves)}."
-    if urls:
-        yield (
-            "The project's URLs cannot be imported, so models that nothing else imports were not "
-            f"seen: {urls}"
-        )
+_UNSEEN = "The project's URLs cannot be imported, so models that only they import were not seen"
+
+
+def _leaves(conflicts: Mapping[str, list[str]]) -> str:
+    return "; ".join(f"{' and '.join(names)} of {label}" for label, names in conflicts.items())
 
 
 def nothing(place: runtime.Place) -> Answer:
     """The answer that models and migrations agree."""
-    return Answer(Drift(manage=place.manage), (), {})
+    return Answer(Drift(manage=place.manage), (), "", {})
 
 
 def _change(row: Mapping[str, Any]) -> Change:

@@ -80,12 +80,17 @@ class Sandbox:
         try:
             return bounded.run(
                 argv,
-                cwd=cwd,
+                cwd="/",
                 env=kept,
                 stdin=stdin,
                 limits=limits,
-                prepare=lambda: _become(limits),
+                prepare=lambda: _become(limits, cwd),
             )
+        except subprocess.SubprocessError as error:  # a step before the program's start failed
+            raise EnvironmentFailure(
+                f"{argv[0]} cannot be started in the sandbox, in {cwd}",
+                "The project's code may have moved that folder.",
+            ) from error
         finally:
             _end_all()
 
@@ -105,7 +110,8 @@ def opened(
     where the sandbox would have a hole.
     """
     _refuse_unless_possible(ground)
-    with scratch.folder(base) as folder, closing.closed(ground, folder):
+    # In this order: what is closed is opened again when nothing hostile is left, files neither.
+    with closing.closed(ground, base), scratch.folder(base) as folder:
         box = Sandbox(folder, given or {}, environ)
         scratch.write(repository, sha, box.top, UID)
         for name in ("home", "tmp"):
@@ -179,10 +185,14 @@ def reserved() -> frozenset[str]:
 # In the child, between fork and exec
 
 
-def _become(limits: bounded.Limits) -> None:
-    """Turn this process, which is root, into the sandbox's user for good."""
+def _become(limits: bounded.Limits, folder: str) -> None:
+    """Turn this process, which is root, into the sandbox's user for good, and go to `folder`.
+
+    Going there comes last: it may have become a link to where only root can go.
+    """
     for step in STEPS:
         step(limits)
+    os.chdir(folder)
 
 
 def _own_streams(_: bounded.Limits) -> None:
@@ -278,7 +288,7 @@ def _assert_closed(box: Sandbox, ground: closing.Ground) -> None:
     argv = (ground.python, "-I", "-")
     try:
         output = box.run(argv, cwd=box.top, env=box.environ, stdin=program, limits=limits)
-    except (OSError, subprocess.SubprocessError) as error:  # the latter: a step before it failed
+    except (OSError, EnvironmentFailure) as error:
         raise _refusal([f"{ground.python} cannot be started in it: {error}"]) from error
     try:
         wrong = json.loads(output.stdout)
@@ -290,7 +300,7 @@ def _assert_closed(box: Sandbox, ground: closing.Ground) -> None:
 
 
 def _end_all() -> None:
-    """Kill what runs as the sandbox's user, in whatever session. Raises `EnvironmentFailure`.
+    """Kill what runs as the sandbox's user, in whatever session. Raises `closing.Unstoppable`.
 
     The dead count against the number of processes until somebody has heard of their end.
     """
@@ -299,9 +309,8 @@ def _end_all() -> None:
         if time.monotonic() > deadline:
             if not any(found.values()):
                 return
-            raise EnvironmentFailure("processes of the project's code could not be ended")
-        if any(found.values()):
-            _kill_all()
+            raise closing.Unstoppable("processes of the project's code could not be ended")
+        _kill_all()
         time.sleep(0.01)
 
 
@@ -336,7 +345,9 @@ def _processes() -> dict[int, bool]:
             continue
         if str(UID) not in status["Uid"].split("\t"):
             continue
-        found[int(name)] = not status["State"].startswith(("Z", "X"))
+        # Of a process whose first thread has ended, the others go on under the name of a zombie.
+        dead = status["State"].startswith(("Z", "X")) and int(status.get("Threads", "1")) <= 1
+        found[int(name)] = not dead
         if not found[int(name)] and status["PPid"] == str(os.getpid()):
             with suppress(ChildProcessError):
                 os.waitpid(int(name), os.WNOHANG)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -75,29 +74,6 @@ def read_settings(data: bytes) -> dict[str, str | None]:
     return found
 
 
-_SETTINGS = "DJANGO_SETTINGS_MODULE"
-
-
-def read_manage(data: bytes) -> tuple[str, ...]:
-    """The settings modules that a ``manage.py`` names, in the order in which they stand there.
-
-    Empty when it computes them, or cannot be read.
-    """
-    tree = parse(data)
-    if isinstance(tree, Broken):
-        return ()
-    found = [name for node in ast.walk(tree) if (name := _settings_module(node))]
-    return tuple(dict.fromkeys(found))
-
-
-def _settings_module(node: ast.AST) -> str | None:
-    """The module in ``setdefault("DJANGO_SETTINGS_MODULE", "…")``, or in an assignment to it."""
-    match node:
-        case ast.Call(args=[ast.Constant(value=name), ast.Constant(value=str() as module)]):
-            return module if name == _SETTINGS else None
-        case ast.Assign(
-            targets=[ast.Subscript(slice=ast.Constant(value=name))],
-            value=ast.Constant(value=str() as module),
-        ):
-            return module if name == _SETTINGS else None
-    return None
+def names_settings(data: bytes) -> bool:
+    """Whether a ``manage.py`` says, when it runs, which settings module to use."""
+    return b"DJANGO_SETTINGS_MODULE" in data or b"configurations" in data

@@ -175,13 +175,32 @@ if not os.fork():
         "time.sleep(600)",
         "exec('while True:\\n if os.fork(): os._exit(0)')",
         "exec('while True:\\n try: os.kill(-1, signal.SIGSTOP)\\n except OSError: pass')",
+        "import ctypes, threading; threading.Thread(target=time.sleep, args=(600,)).start(); "
+        "ctypes.CDLL(None).pthread_exit(None)",
     ],
-    ids=["a daemon", "one that forks and forks", "one that stops whoever comes"],
+    ids=[
+        "a daemon",
+        "one that forks and forks",
+        "one that stops whoever comes",
+        "one whose first thread has ended",
+    ],
 )
 def test_when_a_run_returns_nothing_of_it_runs(opened: Opened, then: str) -> None:
     with opened() as box:
         python(box, DAEMON.format(then=then), bounded.Limits(seconds=2.0))
         assert not sandbox._processes()
+
+
+def test_a_folder_that_became_a_link_leads_nowhere(opened: Opened, world: World) -> None:
+    """The way into a hidden folder is closed; whoever stands in it needs no way."""
+    with opened() as box:
+        inside = os.path.join(box.top, "shop")
+        hidden = world.workspace
+        (hidden / "secret.txt").write_text(SECRET)
+        done = shell(box, f"mv shop away && ln -s {hidden} shop && cat {hidden}/secret.txt")
+        assert SECRET not in done.stdout.decode()
+        with pytest.raises(EnvironmentFailure, match="cannot be started in the sandbox"):
+            box.run(["cat", "secret.txt"], cwd=inside, env=box.environ, limits=QUICK)
 
 
 def test_a_run_dies_with_the_one_who_started_it(opened: Opened, world: World) -> None:

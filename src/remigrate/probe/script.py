@@ -43,8 +43,8 @@ Data of "drift": what ``makemigrations --check --dry-run`` decides, and no datab
     apps        [{label, name, path, first_party, module, folder}], every installed app.
                 module: dotted name of its migrations, null where MIGRATION_MODULES says None;
                 folder: where they are, null where there is no such package.
-                first_party: its code is below `top`, and not in site-packages, dist-packages or a
-                virtual environment there.
+                first_party: its code, or its migrations, are below `top`, and not in
+                site-packages, dist-packages or a virtual environment there.
     conflicts   {label: [leaf, leaf]}. Where there are any, Django stops: changes is empty then,
                 and nothing is known about drift.
     changes     [{app, first_party, migration, path, source, unwritable, operations}]
@@ -58,12 +58,14 @@ Data of "drift": what ``makemigrations --check --dry-run`` decides, and no datab
                 rename-field and rename-model (answered no: such a source drops and adds, so do not
                 write it without asking), not-null-addition, not-null-alteration, auto-now-add,
                 unique-callable-default (the migration needs to be edited by hand).
+    settings    name of the settings module that was used
     urls        null, or why the URLs could not be imported, in one line. Django imports them
                 before it compares, so models that nothing else imports were not seen.
     read        what this answer rests on, for remembering it
         files       that existed, of modules and otherwise opened for reading; those of the
                     standard library, of site-packages and bytecode excepted
-        missing     files below `top` that were asked for in vain
+        missing     files that were asked for in vain: opened, or only looked for
+        links       folders of `files` that are reached through a symbolic link, as they were named
         folders     listed or searched for modules, and those of first-party apps and migrations
         variables   names of environment variables that were looked up
         executable  sys.executable
@@ -392,6 +394,9 @@ class Trace:
     def __init__(self) -> None:
         self.opened: set[str] = set()
         self.listed: set[str] = set()
+        self.looked_for: set[str] = set()
+        self.replaceable = True
+        """Whether the project may put another program in the place of this one."""
         self.variables: set[str] = set()
         self.all_variables = False
         self.lookup: CodeType | None = None
@@ -399,6 +404,7 @@ class Trace:
 
     def start(self) -> None:
         sys.addaudithook(self._audit)
+        self._watch_stat()
         self._watch_variables(type(os.environ))
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
@@ -408,6 +414,21 @@ class Trace:
                 _remember(self.opened, args[0])
         elif event in ("os.listdir", "os.scandir"):
             _remember(self.listed, args[0])
+        elif event == "os.exec" and not self.replaceable:
+            raise RuntimeError("manage.py starts another program in its place: name that one")
+
+    def _watch_stat(self) -> None:
+        """No event tells of ``os.path.exists`` and its like."""
+        stat = os.stat
+
+        def watched_stat(path: Any, *args: Any, **options: Any) -> Any:
+            _remember(self.looked_for, path)
+            return stat(path, *args, **options)
+
+        for able in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks):
+            if stat in able:
+                able.add(watched_stat)
+        os.stat = watched_stat  # type: ignore[assignment]
 
     def _watch_variables(self, kind: Any) -> None:
         get, iterate = kind.__getitem__, kind.__iter__
@@ -468,10 +489,13 @@ class Reading:
         opened = {*map(_source_of, tuple(trace.opened)), *_module_files()}
         own = [path for path in opened if self._counts(path)]
         there = {path for path in own if self._view.is_file(path)}
-        vain = {path for path in own if path not in there and not os.path.exists(path)}
+        asked = {path for path in tuple(trace.looked_for) if self._counts(path)}
+        vain = {path for path in (*own, *asked) if path not in there and not os.path.exists(path)}
+        folders = {os.path.dirname(path) for path in there}
         return {
             "files": self._sorted(there),
-            "missing": self._sorted(p for p in vain if self._places.relative(p) is not None),
+            "missing": self._sorted(vain),
+            "links": sorted(path for path in folders if os.path.realpath(path) != path),
             "folders": self._sorted(self._folders(apps)),
             "variables": sorted(trace.variables),
             "all_variables": trace.all_variables,
@@ -482,7 +506,7 @@ class Reading:
     def _folders(self, apps: list[dict[str, Any]]) -> Iterator[str]:
         for app in apps:
             if app["first_party"]:
-                named = (app["path"], app["folder"])
+                named = (app["path"], app["folder"] or _folder_to_be(app))
                 yield from (os.path.join(self._places.top, path) for path in named if path)
         for path in {*self._probe.trace.listed, *sys.path_importer_cache}:
             if self._counts(path) and self._view.is_folder(path):
@@ -496,6 +520,12 @@ class Reading:
 
     def _sorted(self, paths: Iterable[str]) -> list[str]:
         return sorted({str(self._places.shown(path)) for path in paths})
+
+
+def _folder_to_be(app: dict[str, Any]) -> str | None:
+    """Where Django would look for the migrations of an app that has none yet."""
+    package, _, name = (app["module"] or "").rpartition(".")
+    return f"{app['path']}/{name}" if package == app["name"] else None
 
 
 def _source_of(path: str) -> str:
@@ -625,6 +655,7 @@ class Probe:
         management.execute_from_command_line = execute
         management.ManagementUtility.execute = execute
         code = compile(self.view.read(path), path, "exec", dont_inherit=True)
+        self.trace.replaceable = False
         main = ModuleType("__main__")
         main.__dict__.update(__file__=path, __builtins__=__builtins__)
         sys.modules["__main__"], ours = main, sys.modules["__main__"]
@@ -646,6 +677,7 @@ class Probe:
         command = _own_command()
         urls = self._import_urls(command)
         found = _in_place_of_handle(command, self._judge)
+        found["settings"] = os.environ.get("DJANGO_SETTINGS_MODULE")
         found["urls"] = urls
         found["read"] = Reading(self).describe(found["apps"])
         return found
@@ -729,10 +761,17 @@ class Probe:
             "label": config.label,
             "name": config.name,
             "path": self.places.shown(config.path),
-            "first_party": self.places.first_party(config.path),
+            "first_party": self.is_first_party(config),
             "module": module,
             "folder": self.places.shown(_package_folder(module)),
         }
+
+    def is_first_party(self, config: Any) -> bool:
+        """Whether a migration of the app would be the repository's."""
+        from django.db.migrations.loader import MigrationLoader
+
+        folder = _package_folder(MigrationLoader.migrations_module(config.label)[0])
+        return any(path and self.places.first_party(path) for path in (config.path, folder))
 
 
 def _mend_streams() -> None:
@@ -931,7 +970,7 @@ class Changes:
         source, unwritable = self._source(label, migration, writer)
         return {
             "app": label,
-            "first_party": bool(config) and self._probe.places.first_party(config.path),
+            "first_party": bool(config) and self._probe.is_first_party(config),
             "migration": migration.name,
             "path": self._probe.places.shown(_written_to(config, writer)),
             "source": source,
