@@ -166,6 +166,7 @@ if not os.fork():
         for descriptor in (0, 1, 2):
             os.close(descriptor)
         {then}
+time.sleep(0.7)  # so that what it left behind is under way
 """
 
 
