@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from remigrate import drift, git, skipping, strays
-from remigrate.errors import BrokenGraph, EnvironmentFailure
+from remigrate.errors import BrokenGraph, EnvironmentFailure, UsageFailure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from remigrate.check import Answer
     from remigrate.cli import Call
     from remigrate.git import Repository
+    from remigrate.options import Options
     from remigrate.rules import Rule
     from remigrate.witness import Witness
 
@@ -31,6 +32,9 @@ def with_drift(
     Raises `EnvironmentFailure` where drift was asked for and cannot be known.
     """
     options = call.options
+    if options.fix:
+        options = _fixing(options)
+        call = call._replace(options=options)
     if options.drift is None and options.head is not None:
         return drift.Outcome(answer, why_not=A_COMMIT)
     observed = git.Observed()
@@ -44,7 +48,6 @@ def with_drift(
         call.say.done()
         if options.drift and not (isinstance(error, BrokenGraph) and _is_told(answer, chosen)):
             raise
-        repository.observed.repeatable &= not error.ran
         _note_places(repository)
         if options.verbose:
             for line in (f"drift was not checked: {error}", *error.hint.splitlines()):
@@ -58,6 +61,13 @@ def with_drift(
         repository.observed.repeatable = False
         _fixed(call, repository, answer)
     return drift.Outcome(answer, found.notices)
+
+
+def _fixing(options: Options) -> Options:
+    """``--fix`` asks for drift. Raises `UsageFailure` where it cannot be meant."""
+    if options.head is not None:
+        raise UsageFailure("--fix cannot write into the commit of --head", "Check it out first.")
+    return options._replace(drift=True)
 
 
 def _is_told(answer: Answer, chosen: Sequence[Rule]) -> bool:
@@ -76,10 +86,6 @@ def _note_places(repository: Repository) -> None:
         repository.observed.files[path] = None
 
 
-def _not_checked(why: str) -> str:
-    return f"Drift was not checked: {why}."
-
-
 def _asked(call: Call, repository: Repository, answer: Answer) -> drift.Answer:
     place = drift.find(repository, answer.project, call.options, call.environ)
     if call.options.verbose:
@@ -92,9 +98,11 @@ def _asked(call: Call, repository: Repository, answer: Answer) -> drift.Answer:
     if seen is not None:
         found = drift.nothing(place)
     else:
-        started = time.time_ns()
+        started, repeatable = time.time_ns(), repository.observed.repeatable
         call.say.progress("asking the project's Django …")
+        repository.observed.repeatable = False  # a failure rests on nobody knows what
         found = drift.ask(place, tree)
+        repository.observed.repeatable = repeatable
         call.say.done()
         if call.options.verbose:
             call.say.remark(f"settings: {found.settings}")
@@ -126,15 +134,21 @@ def _explain(call: Call, reasons: Sequence[str], seen: Witness | None) -> None:
 
 
 def _fixed(call: Call, repository: Repository, answer: Answer) -> None:
-    """Write what is missing, but for apps whose migration is on disk and has to be added."""
+    """Write what is missing. Not while other migrations wait to be added: it may need those."""
     from remigrate.facts import typed
 
     facts = answer.facts
     assert facts.drift is not None
     assert repository.top is not None
     left_behind = {stray.label for stray in facts.left_behind}
-    wanted = tuple(c for c in facts.drift.changes if c.label not in left_behind)
-    written = drift.write(repository.top, facts.drift._replace(changes=wanted))
+    if any(change.label in left_behind for change in facts.drift.changes):
+        call.say.warn("nothing was written: first add the migrations that are on disk")
+        return
+    try:
+        written = drift.write(repository.top, facts.drift)
+    except drift.Unanswered as error:
+        call.say.warn(str(error), error.hint)
+        return
     if written:
         call.say.warn(
             f"wrote {', '.join(written)}", f"git add {' '.join(typed(path) for path in written)}"

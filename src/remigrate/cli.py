@@ -79,6 +79,11 @@ def _check(call: Call) -> int:
     watched = _Watched(disk_cache(call), call.say)
     answer = check.look(repository, question, watched)
     why_not = ""
+    if options.fix and (rules.NEEDS_THE_PROJECT not in chosen or options.drift is False):
+        raise errors.UsageFailure(
+            "--fix has nothing to write where drift is not looked for",
+            "Leave --no-drift, --select or --ignore out, or --fix.",
+        )
     if rules.NEEDS_THE_PROJECT in chosen and options.drift is not False:
         from remigrate import asking
 

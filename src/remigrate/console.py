@@ -62,8 +62,8 @@ class Console:
     def warn(self, text: str, hint: str = "") -> None:
         """Say something that the user should know."""
         self._say(f"{painted('warning:', 'yellow', self._colored_err)} {_printable(text)}")
-        if hint:
-            self._say(_printable(hint))
+        for line in hint.splitlines():
+            self._say(_printable(line))
 
     def failure(self, error: Failure) -> None:
         """Say why something could not be done, and the way out."""

@@ -38,6 +38,10 @@ class Answer(NamedTuple):
     """What the answer rests on, as the probe reports it."""
 
 
+class Unanswered(EnvironmentFailure):
+    """Django has questions about a migration that only a person can answer."""
+
+
 class Outcome(NamedTuple):
     """All that is known of a tree, with what Django says of drift."""
 
@@ -168,6 +172,10 @@ def seen(repository: Repository, options: Options, head: str | None, facts: Fact
 def ask(place: runtime.Place, tree: view.View) -> Answer:
     """Ask the project's Django. Raises `EnvironmentFailure`."""
     data = runtime.ask(place, "drift", tree)
+    return runtime.demand_shape(lambda found: _answer(place, found), data)
+
+
+def _answer(place: runtime.Place, data: Mapping[str, Any]) -> Answer:
     if data["conflicts"]:
         raise BrokenGraph(
             f"migrations conflict: {_leaves(data['conflicts'])}",
@@ -210,13 +218,15 @@ def _change(row: Mapping[str, Any]) -> Change:
 
 def _inside(path: str | None) -> str:
     """A path in the repository; empty for one elsewhere."""
-    return "" if path is None or os.path.isabs(path) else path
+    if path is None or os.path.isabs(path) or os.path.normpath(path).startswith(".."):
+        return ""
+    return path
 
 
 def write(top: str, drift: Drift) -> tuple[str, ...]:
     """Write the migrations that are missing: all of them or none. Returns their paths.
 
-    Raises `EnvironmentFailure` where Django has a question, or a file is in the way.
+    Raises `Unanswered` where Django has a question, `EnvironmentFailure` when a file is in the way.
     """
     wanted = [change for change in drift.changes if change.first_party]
     labels = {change.label for change in wanted}
@@ -227,7 +237,7 @@ def write(top: str, drift: Drift) -> tuple[str, ...]:
     if asked:
         manage = drift.manage or "-m django"
         apps = " ".join(sorted(labels))
-        raise EnvironmentFailure(
+        raise Unanswered(
             "nothing was written, as Django needs answers that only you can give",
             "\n".join(
                 [

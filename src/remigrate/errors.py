@@ -40,8 +40,6 @@ class EnvironmentFailure(Failure):
     """The project's environment or the probe failed."""
 
     exit_code = 4
-    ran = False
-    """Whether the project's code ran: then the same may end otherwise the next time."""
 
 
 class BrokenGraph(EnvironmentFailure):

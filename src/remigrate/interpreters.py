@@ -83,13 +83,13 @@ def places(folders: Sequence[str]) -> tuple[str, ...]:
 
 
 def _wished(wish: str, folders: Sequence[str], environ: Mapping[str, str]) -> Interpreter:
-    if os.path.exists(wish):  # a path with spaces in it, too
+    if os.path.isfile(wish):  # a path with spaces in it, too
         return Interpreter((os.path.abspath(wish),), "as asked for")
     words = shlex.split(wish)
     if len(words) > 1:
         return Interpreter(tuple(words), "as asked for", is_prefix=True)
     for folder in reversed(folders):
-        if os.path.exists(os.path.join(folder, wish)):
+        if os.path.isfile(os.path.join(folder, wish)):
             return Interpreter((os.path.join(folder, wish),), "as asked for")
     on_path = shutil.which(wish, path=environ.get("PATH"))
     return Interpreter((on_path or wish,), "as asked for")

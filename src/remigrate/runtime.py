@@ -10,18 +10,19 @@ import base64
 import json
 import os
 import secrets
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from remigrate import bounded
 from remigrate.errors import BrokenGraph, EnvironmentFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from remigrate.interpreters import Interpreter
     from remigrate.view import View
 
 PROTOCOL = 1
+_Read = TypeVar("_Read")
 _LINES = 12
 """Lines of the project's own output that a failure shows."""
 
@@ -99,8 +100,24 @@ def ask(place: Place, command: str, view: View) -> dict[str, Any]:
         raise _silence(place, output)
     if envelope.get("status") != "ok":
         raise _failure(place, envelope, output)
-    data: dict[str, Any] = envelope["data"]
+    data = envelope.get("data")
+    if not isinstance(data, dict):
+        raise EnvironmentFailure(_FORGED, _WRONG_INTERPRETER)
     return data
+
+
+_FORGED = "the project's interpreter gave an answer of another shape than the probe's"
+
+
+def demand_shape(read: Callable[[dict[str, Any]], _Read], data: dict[str, Any]) -> _Read:
+    """What `read` makes of an answer. Raises `EnvironmentFailure` where it is not the probe's.
+
+    The probe runs beside the project's code, which can answer in its place.
+    """
+    try:
+        return read(data)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise EnvironmentFailure(_FORGED, _WRONG_INTERPRETER) from error
 
 
 def _program(request: Mapping[str, object]) -> bytes:
@@ -117,7 +134,7 @@ def _envelope(stdout: bytes, nonce: str) -> dict[str, Any] | None:
         if line.startswith(mark):
             try:
                 found = json.loads(line[len(mark) :])
-            except ValueError:
+            except (ValueError, RecursionError):
                 return None
             return found if isinstance(found, dict) and found.get("protocol") == PROTOCOL else None
     return None
@@ -125,7 +142,7 @@ def _envelope(stdout: bytes, nonce: str) -> dict[str, Any] | None:
 
 def _silence(place: Place, output: bounded.Output) -> EnvironmentFailure:
     """Why there is no reply."""
-    said = _last_lines(output.stderr or output.stdout)
+    said = _last_lines(output.stderr)
     if output.stopped == "time":
         return EnvironmentFailure(
             f"the project's code did not come to an end in {place.limits.seconds:g} seconds",
@@ -140,7 +157,7 @@ def _silence(place: Place, output: bounded.Output) -> EnvironmentFailure:
     how = f"signal {-output.code}" if output.code < 0 else f"exit status {output.code}"
     return EnvironmentFailure(
         f"the project's interpreter ended without an answer ({how})",
-        _told(said, place, _WRONG_INTERPRETER if output.code else "Something closed its output."),
+        _told(said, place, _WRONG_INTERPRETER),
     )
 
 
@@ -193,7 +210,7 @@ def _check(row: Mapping[str, Any]) -> str:
 def _told(said: str, place: Place, way: str) -> str:
     """The project's own last lines, what was tried, and what to do."""
     asked = " ".join(place.interpreter.argv)
-    settings = place.settings or place.environ.get("DJANGO_SETTINGS_MODULE", "none")
+    settings = place.settings or place.environ.get("DJANGO_SETTINGS_MODULE", "as manage.py says")
     tried = f"Tried: {asked} ({place.interpreter.why}), settings {settings}, in {place.home}"
     return "\n".join(filter(None, [said, tried, way]))
 

@@ -73,12 +73,16 @@ class Memory:
                 *decisive,
                 *(path for own in owns for path in own.files),
             },
-            {*self._absolute(read["folders"]), *(path for own in owns for path in own.folders)},
+            {
+                *self._absolute(read["folders"]),
+                *map(os.path.dirname, self._view),
+                *(path for own in owns for path in own.folders),
+            },
             {*read["variables"], *_DECISIVE, *(name for own in owns for name in own.variables)},
             place.environ,
             started=started,
             all_variables=bool(read["all_variables"]),
-            links={path for own in owns for path in own.links},
+            links={*read["links"], *(path for own in owns for path in own.links)},
             view=self._view,
             before=self._before,
         )

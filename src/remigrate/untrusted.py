@@ -135,10 +135,10 @@ def _on_host(
 ) -> drift.Answer:
     event = environ.get("GITHUB_EVENT_NAME", "")
     is_branch = environ.get("GITHUB_REF", "").startswith("refs/heads/")
-    if event not in TRUSTED or not is_branch:
+    if event not in TRUSTED or not is_branch or answer.head != environ.get("GITHUB_SHA"):
         raise EnvironmentFailure(
-            f"the project's code is not run for the event {event or 'without a name'}, "
-            "as there is no sandbox outside the container",
+            f"the project's code is not run for the event {event or 'without a name'} and this "
+            "commit, as there is no sandbox outside the container",
             "Use the container action for pull requests (without /host in `uses`): it builds the "
             "project's environment in a sandbox. Here, drift is checked on pushes to a branch, "
             "schedules and manual runs.",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _MODULES = ":(top)*.py"
 _ANNOUNCED = b".A"
 """``git add -N``: the index has an empty file, which is not committed."""
+_REMOVED = b"D"
+"""Staged to go, though it may still be on disk."""
 _MOST = 16 * 1024 * 1024
 """Bytes of one module; git reads no more of it."""
 
@@ -43,7 +45,7 @@ def of_index(repository: git.Repository, unknown: Iterable[str]) -> View:
         kind, _, rest = row.partition(b" ")
         if kind == b"1":  # XY sub mH mI mW hH hI path
             xy, _, _, mode, _, _, oid, path = rest.split(b" ", 7)
-            if xy == _ANNOUNCED:
+            if xy == _ANNOUNCED or xy.startswith(_REMOVED):
                 hidden.add(os.fsdecode(path))
             elif xy[1:] != b"." and mode.startswith(b"100"):
                 staged[os.fsdecode(path)] = oid.decode()

@@ -145,8 +145,12 @@ def test_what_is_on_a_branch_is_asked_without_the_jobs_variables(
 ) -> None:
     monkeypatch.setenv("AWS_KEY", "secret")
     event = {"before": "0" * 40}
-    outcome = step(project, name, event, GITHUB_REF="refs/heads/main", AWS_KEY="secret", **INPUTS)
+    head = run_git(project, "rev-parse", "HEAD").strip()
+    more = {"GITHUB_REF": "refs/heads/main", "AWS_KEY": "secret", **INPUTS}
+    outcome = step(project, name, event, **more, GITHUB_SHA=head)
     assert [finding["code"] for finding in outcome.report["findings"]] == ["RM301"], outcome.log
+    outcome = step(project, name, event, **more, GITHUB_SHA="f" * 40)
+    assert "Drift was not checked" in outcome.summary, "what is checked out is not what was pushed"
 
 
 @pytest.mark.parametrize(

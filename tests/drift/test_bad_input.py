@@ -57,7 +57,7 @@ def test_settings_that_are_not_there(store: Store) -> None:
 
 def test_settings_that_do_not_import(store: Store) -> None:
     store.settings("import no_such_module\n")
-    failed(store.drift(), "no_such_module", "store/settings.py", "settings store.settings")
+    failed(store.drift(), "no_such_module", "store/settings.py", "settings as manage.py says")
 
 
 def test_a_missing_variable_is_named_with_how_to_give_it(store: Store) -> None:

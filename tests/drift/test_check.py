@@ -136,14 +136,16 @@ def test_an_installed_app_is_a_notice(store: Store) -> None:
     assert (one["severity"], one["app"], one["path"]) == ("notice", "bought", "manage.py")
 
 
-def test_apps_that_conflict_are_left_to_their_conflict(store: Store) -> None:
+def test_a_conflict_is_told_and_never_taken_for_agreement(store: Store) -> None:
     store.price()
     for name in ("0002_one", "0002_two"):
         store.migration(name, "0001_initial")
-    ran = store.drift("--format", "json")
+    ran = store.drift()
     assert ran.code == 1
-    assert findings(ran) == []
-    assert "migrations conflict: 0002_one and 0002_two of shop." in ran.err
+    assert "RM101" in ran.out
+    assert "drift not checked" in ran.out
+    ran = store.drift("--select", "RM301")
+    refused(ran, 4, "migrations conflict: 0002_one and 0002_two of shop", "remigrate check")
 
 
 def test_a_graph_that_django_cannot_load_is_reported_by_its_own_rule(store: Store) -> None:
@@ -260,11 +262,37 @@ def test_fix_writes_nothing_where_django_has_a_question(store: Store) -> None:
     store.write("shop/models.py", QUESTION)
     before = store.git("status", "--porcelain")
     ran = store.drift("--fix")
-    assert ran.code == 4
+    assert ran.code == 1
+    assert "RM301" in ran.out
     assert "nothing was written, as Django needs answers" in ran.err
     assert "title" in ran.err
     assert "python manage.py makemigrations shop" in ran.err
     assert store.git("status", "--porcelain") == before
+
+
+def test_fix_asks_for_drift_by_itself(store: Store) -> None:
+    store.price()
+    assert store.check("--fix", "--python", sys.executable).code == 1
+    assert (store.path / "shop/migrations/0002_product_price.py").exists()
+
+
+def test_fix_that_cannot_be_meant_is_refused(store: Store) -> None:
+    for words in (("--no-drift",), ("--select", "RM1"), ("--ignore", "drift")):
+        refused(store.check("--fix", *words), 2, "--fix has nothing to write", "--no-drift")
+    refused(store.check("--fix", "--head", "main"), 2, "--fix cannot write", "Check it out first")
+
+
+def test_fix_waits_for_a_migration_that_has_to_be_added(store: Store) -> None:
+    store.app("orders")
+    store.write("orders/models.py", MODELS.replace("Product", "Order"))
+    store.settings('INSTALLED_APPS += ["orders"]\n')
+    store.price()
+    store.git("add", "--all")
+    store.write(ADDED, ADD_PRICE)
+    ran = store.drift("--index", "--fix", "--select", "RM301")
+    assert ran.code == 1
+    assert "first add the migrations that are on disk" in ran.err
+    assert len(list((store.path / "orders/migrations").glob("0*"))) == 1
 
 
 CHANGE = Change("shop", True, "0002_x", (), "shop/0002_x.py", "new\n")
@@ -323,14 +351,33 @@ def test_several_projects_need_a_choice(store: Store) -> None:
     refused(store.drift("--manage", "/"), 4, "/ is not in", "of the repository")
 
 
-def test_a_manage_py_with_two_settings_modules_needs_a_choice(store: Store) -> None:
+def test_which_settings_is_for_manage_py_to_say(store: Store) -> None:
     text = (store.path / "manage.py").read_text()
-    store.write("manage.py", text.replace("    from", '    if 0:\n        os.environ["DJANGO_'
-                'SETTINGS_MODULE"] = "store.other"\n    from', 1))  # fmt: skip
-    why = "manage.py names several settings modules: store.settings, store.other"
-    refused(store.drift(), 4, why, "--settings")
-    assert store.drift("--settings", "store.settings").code == 0
-    assert store.drift(env={"DJANGO_SETTINGS_MODULE": "store.settings"}).code == 0
+    choice = "'store.settings' if 'makemigrations' in sys.argv else 'store.other'"
+    store.write("manage.py", text.replace('"store.settings"', choice))
+    ran = store.drift("--verbose")
+    assert ran.code == 0
+    assert "settings: store.settings\n" in ran.err
+    store.write("store/other.py", "from store.settings import *\n1 / 0\n")
+    assert "ZeroDivisionError" in store.drift("--settings", "store.other").err
+    assert store.drift(env={"DJANGO_SETTINGS_MODULE": "store.other"}).code == 4
+
+
+def test_a_file_that_manage_py_reads_may_choose_the_settings(store: Store) -> None:
+    text = (store.path / "manage.py").read_text()
+    reads = "import os\nfor line in open('.env'):\n    os.environ.update([line.split('=')])\n"
+    store.write("manage.py", reads + text)
+    store.write(".env", "DJANGO_SETTINGS_MODULE=store.priced")
+    store.write("store/priced.py", "from store.settings import *\nPRICED = True\n")
+    store.write(
+        "shop/models.py",
+        MODELS
+        + "    from django.conf import settings\n    if getattr(settings, 'PRICED', False):\n"
+        "        price = models.IntegerField(default=0)\n",
+    )
+    assert agreed(store)
+    store.write(".env", "DJANGO_SETTINGS_MODULE=store.settings")
+    assert not agreed(store)
 
 
 def test_a_project_without_manage_py_needs_both_settings_and_interpreter(store: Store) -> None:

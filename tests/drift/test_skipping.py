@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.project import Ran
-from tests.drift.store import ADD_PRICE, ADDED, MODELS, SETTINGS, Store, environment
+from tests.drift.store import ADD_PRICE, ADDED, INITIAL, MODELS, SETTINGS, Store, environment
 
 REMEMBERED = "drift: the last clean answer stands"
 ASKED = "drift: Django was asked, because"
@@ -226,3 +226,65 @@ def test_a_file_that_is_written_otherwise_each_time_is_never_trusted(store: Stor
     _settle(store.path)
     for _ in range(4):
         assert "data.env changed meanwhile" in why(store.drift("--explain-cache"))
+
+
+def test_a_package_of_migrations_that_comes_to_be_is_noticed(asked: Store) -> None:
+    asked.write("extra/__init__.py")
+    asked.write("extra/models.py", MODELS)
+    asked.write("extra/migrations/0001_initial.py", INITIAL.replace("BigAuto", "Auto"))
+    asked.settings('INSTALLED_APPS += ["extra"]\n')
+    _settle(asked.path)
+    assert asked.drift().code == asked.makemigrations().code == 0, "Django ignores such a folder"
+    asked.write("extra/migrations/__init__.py")
+    assert asked.drift().code == asked.makemigrations().code == 1
+
+
+def test_an_app_that_is_linked_elsewhere_is_noticed(store: Store) -> None:
+    (store.path / "v1").mkdir()
+    (store.path / "shop").rename(store.path / "v1/shop")
+    for version in ("v1", "v2"):
+        store.write(f"{version}/__init__.py")
+    for path in (store.path / "v1/shop").rglob("*.py"):
+        store.write(f"v2/{path.relative_to(store.path / 'v1')}", path.read_text())
+    store.write("v2/shop/models.py", MODELS + "    price = models.IntegerField(default=0)\n")
+    (store.path / "shop").symlink_to("v1/shop")
+    _settle(store.path)
+    assert [store.drift().code, store.drift().code] == [0, 0]
+    (store.path / "shop").unlink()
+    (store.path / "shop").symlink_to("v2/shop")
+    assert store.drift().code == 1
+
+
+@pytest.mark.parametrize(
+    "looks", ["os.path.exists(path)", "pathlib.Path(path).is_file()", "open_if(path)"]
+)
+def test_a_file_that_was_looked_for_in_vain_is_noticed_when_it_comes(
+    store: Store, looks: str
+) -> None:
+    flag = store.path.parent / "outside" / "priced.flag"
+    flag.parent.mkdir()
+    store.settings(
+        "import os, pathlib\n\n\ndef open_if(path):\n    try:\n        return open(path)\n"
+        "    except OSError:\n        return None\n\n\n"
+        f"path = {str(flag)!r}\nPRICED = bool({looks})\n"
+    )
+    store.write(
+        "shop/models.py",
+        MODELS + "    from django.conf import settings\n    if settings.PRICED:\n"
+        "        price = models.IntegerField(default=0)\n",
+    )
+    _settle(store.path)
+    assert [store.drift().code, store.drift().code] == [0, 0]
+    flag.write_text("yes")
+    assert store.drift().code == 1
+
+
+def test_a_failure_is_never_remembered(store: Store) -> None:
+    store.write("shop/models.py", MODELS + "    import no_such_module\n")
+    store.commit()
+    env = {"VIRTUAL_ENV": sys.prefix}
+    for _ in range(2):
+        assert "drift not checked" in store.check(env=env).out
+    store.write("shop/models.py", MODELS)
+    store.commit()
+    assert "drift not checked" not in store.check(env=env).out

@@ -57,7 +57,7 @@ def clean(store: Store) -> None:
 @pytest.mark.parametrize(
     ("change", "failing", "says", "django"),
     [
-        (staged_conflict, "graph", "error RM101 multiple-leaves", 1),
+        (staged_conflict, "graph drift", "error RM101 multiple-leaves", 1),
         (model_change, "drift", "error RM301 drift", 1),
         (untracked, "files drift", f"is on disk: `git add {ADDED}`", 0),
         (ignored, "files drift", f"is on disk: `git add -f {ADDED}`", 0),

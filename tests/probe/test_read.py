@@ -38,7 +38,21 @@ def test_files_that_were_opened_count_and_those_written_do_not(project: Project)
 def test_files_that_were_not_there_are_missing(project: Project) -> None:
     opening = "try:\n    open('.env')\nexcept FileNotFoundError:\n    pass\n"
     project.write({"shop/models.py": opening + ITEM})
-    assert read(project)["missing"] == [".env"]
+    assert ".env" in read(project)["missing"]
+    assert not [path for path in read(project)["missing"] if "site-packages" in path]
+
+
+def test_files_that_were_only_looked_for_are_missing(project: Project) -> None:
+    looking = "import os, pathlib\nos.path.exists('/nowhere/flag')\npathlib.Path('x').is_file()\n"
+    project.write({"shop/models.py": looking + ITEM})
+    assert {"x", "/nowhere/flag"} <= {*read(project)["missing"]}
+
+
+def test_folders_behind_a_link_are_named_as_they_were_reached(project: Project) -> None:
+    assert read(project)["links"] == []
+    (project.folder / "shop").rename(project.folder / "real")
+    (project.folder / "shop").symlink_to("real")
+    assert str(project.folder / "shop") in read(project)["links"]
 
 
 def test_a_module_that_was_imported_and_failed_counts(project: Project) -> None:

@@ -428,7 +428,7 @@ class Trace:
         for able in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks):
             if stat in able:
                 able.add(watched_stat)
-        os.stat = watched_stat  # type: ignore[assignment]
+        os.stat = watched_stat
 
     def _watch_variables(self, kind: Any) -> None:
         get, iterate = kind.__getitem__, kind.__iter__
