@@ -79,6 +79,14 @@ def main(environ: Mapping[str, str]) -> int:
         sys.stdout.write(f"::error title=Remigrate::{shorten(said, _ERROR_LIMIT, command_data)}\n")
         _outputs(environ, {"decision": "failed", "reason": str(error)})
         return error.exit_code
+    except Exception:  # noqa: BLE001 - a bug of ours, said as such; it may hold the project's words
+        import traceback
+
+        sys.stdout.write(untrusted.harmless(traceback.format_exc()))
+        why = "this is a bug of remigrate; please report it with the lines above"
+        sys.stdout.write(f"::error title=Remigrate::{why}\n")
+        _outputs(environ, {"decision": "failed", "reason": why})
+        return errors.BUG
 
 
 def _run(environ: Mapping[str, str]) -> int:

@@ -11,6 +11,7 @@ import resource
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from collections import deque
 from typing import IO, TYPE_CHECKING, Literal, NamedTuple
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _CHUNK = 1 << 16
+_PDEATHSIG = 1
 _TAIL = 1 << 16
 """Bytes of standard error that are kept: the last ones."""
 
@@ -60,11 +62,13 @@ def run(
     """
 
     limits = limits or Limits()
+    die_with_us = _death_signal()
 
     def before() -> None:
         if limits.memory is not None:
             resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        die_with_us()
         if prepare:
             prepare()
 
@@ -83,6 +87,16 @@ def run(
             return _collected(program, memoryview(stdin), limits)
         finally:
             _end(program)
+
+
+def _death_signal() -> Callable[[], object]:
+    """What makes a child die with its parent, also when that is killed. Linux has it."""
+    if not sys.platform.startswith("linux"):
+        return lambda: None
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    return lambda: libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _collected(program: subprocess.Popen[bytes], rest: memoryview, limits: Limits) -> Output:

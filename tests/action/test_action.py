@@ -234,3 +234,14 @@ def test_what_an_event_asks_to_compare(
         "before": "before",
     }
     assert action.comparison(name, event, sha, git.Commit(head, parents)) == expected
+
+
+def test_a_bug_of_ours_is_told_as_such_and_not_as_findings(
+    shop: Shop, step: Step, tmp_path: Path
+) -> None:
+    shop.checkout(tmp_path / "w", shop.head)
+    outcome = step(tmp_path / "w", "pull_request", {"pull_request": {"::error::x": 1}})
+    assert outcome.code == 70
+    assert outcome.outputs["decision"] == "failed"
+    assert "this is a bug of remigrate" in outcome.log
+    assert "| KeyError: 'base'" in outcome.log

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -178,10 +180,10 @@ def test_messages_of_a_project_reach_the_terminal_without_their_tricks(store: St
     assert "gone" in ran.err
 
 
-def test_an_interrupt_ends_the_project_too(store: Store) -> None:
-    import signal
-    import subprocess
-
+@pytest.mark.parametrize(
+    ("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)]
+)
+def test_whatever_ends_us_ends_the_project_too(store: Store, how: int, code: int) -> None:
     noted = store.path / "pid"
     store.settings(
         f"import os, time\nopen({str(noted)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
@@ -191,8 +193,37 @@ def test_an_interrupt_ends_the_project_too(store: Store) -> None:
     deadline = time.monotonic() + 60
     while not (noted.exists() and noted.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    program.send_signal(signal.SIGINT)
-    assert program.wait(60) == 130
+    program.send_signal(how)
+    assert program.wait(60) == code
     assert program.stderr is not None
     program.stderr.close()
+    while not ended(int(noted.read_text())) and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert ended(int(noted.read_text()))
+
+
+LIAR = """#!{python}
+import re
+import sys
+
+nonce = re.search(r'"nonce": "([0-9a-f]+)"', sys.stdin.read())[1]
+print(nonce, {reply!r})
+"""
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"protocol": 1, "status": "ok", "data": null}',
+        '{"protocol": 1, "status": "ok", "data": {}}',
+        '{"protocol": 1, "status": "ok", "data": {"conflicts": 1, "changes": 2}}',
+        '{"protocol": 1, "status": "ok", "data": {"conflicts": {}, "changes": [{}]}}',
+        '{"protocol": 2}',
+        "{",
+        "[" * 100_000,
+    ],
+)
+def test_an_answer_of_another_shape_is_refused(store: Store, reply: str) -> None:
+    liar = store.write("../liar", LIAR.format(python=sys.executable, reply=reply))
+    liar.chmod(0o755)
+    failed(store.check("--drift", "--python", str(liar)), "right interpreter?")
