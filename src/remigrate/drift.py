@@ -120,6 +120,13 @@ def _folder(repository: Repository, project: Project, options: Options) -> str:
 
 def _named(top: str, manage: str) -> str:
     place = os.path.realpath(manage)
+    if not os.path.exists(place):  # as a configuration file has it, from wherever we were started
+        place = os.path.realpath(os.path.join(top, manage))
+    if os.path.isfile(place) and os.path.basename(place) != "manage.py":
+        raise EnvironmentFailure(
+            f"{manage} is not called manage.py",
+            "Name the folder it is in, and the settings module: --settings.",
+        )
     if not os.path.exists(place):
         raise EnvironmentFailure(f"{manage} does not exist", "Name the project's manage.py.")
     home = place if os.path.isdir(place) else os.path.dirname(place)

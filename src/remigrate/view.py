@@ -39,7 +39,7 @@ def of_index(repository: git.Repository, unknown: Iterable[str]) -> View:
     """
     flags = ("--porcelain=v2", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules")
     listing = repository.observe("status", *flags, "--", _MODULES)
-    staged: dict[str, str] = {}
+    staged = _unwatched(repository)
     hidden = set(unknown)
     for row in listing.split(b"\0"):
         kind, _, rest = row.partition(b" ")
@@ -53,6 +53,22 @@ def of_index(repository: git.Repository, unknown: Iterable[str]) -> View:
             *_, oid, _, path = rest.split(b" ", 9)
             staged[os.fsdecode(path)] = oid.decode()
     return View(_contents(repository, staged), tuple(sorted(hidden)))
+
+
+def _unwatched(repository: git.Repository) -> dict[str, str]:
+    """Modules that git was told not to look at on disk (``--assume-unchanged``, a sparse checkout).
+
+    By path, their object ids in the index.
+    """
+    found = {}
+    for row in repository.run("ls-files", "-z", "-v", "-s", "--full-name", "--", _MODULES).split(
+        b"\0"
+    ):
+        described, _, path = row.partition(b"\t")
+        tag, _, rest = described.partition(b" ")
+        if (tag.islower() or tag == b"S") and rest.startswith(b"100"):
+            found[os.fsdecode(path)] = rest.split(b" ")[1].decode()
+    return found
 
 
 def of_commit(repository: git.Repository, sha: str, unknown: Iterable[str]) -> View:

@@ -349,6 +349,11 @@ def test_several_projects_need_a_choice(store: Store) -> None:
     assert store.drift("--manage", "two").code == 0
     refused(store.drift("--manage", "three"), 4, "three does not exist", "manage.py")
     refused(store.drift("--manage", "/"), 4, "/ is not in", "of the repository")
+    refused(
+        store.drift("--manage", "one/store/settings.py"), 4, "is not called manage.py", "folder"
+    )
+    store.configure('manage = "two/manage.py"')
+    assert remigrate("check", "--drift", cwd=store.path / "one").code == 0
 
 
 def test_which_settings_is_for_manage_py_to_say(store: Store) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from remigrate import git, strays, trees, view
 from remigrate.check import Question, look
 from remigrate.facts import Strays
@@ -136,3 +138,12 @@ def test_absolute_paths_are_those_below_the_top(store: Store) -> None:
     files, hidden = view.absolute(View({"a/b.py": b"1"}, ("c.py",)), "/top")
     assert (files, hidden) == ({"/top/a/b.py": b"1"}, ("/top/c.py",))
     assert trees.blob_id(b"") == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_file_that_git_was_told_not_to_look_at_is_shown_as_staged(
+    store: Store, flag: str
+) -> None:
+    store.git("update-index", flag, "shop/models.py")
+    store.price()
+    assert indexed(store) == View({"shop/models.py": MODELS.encode()})
