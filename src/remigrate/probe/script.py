@@ -388,6 +388,20 @@ def _listed_modules(finder: ViewFinder, prefix: str = "") -> Iterator[tuple[str,
 # --- what the answer rests on -------------------------------------------------------------------
 
 
+class WatchedStat:
+    """``os.stat`` that remembers what was asked for.
+
+    No function: `pathlib` of Python 3.9 and older keeps it in a class, where one would be a method.
+    """
+
+    def __init__(self, seen: set[str]) -> None:
+        self._seen, self._stat = seen, os.stat
+
+    def __call__(self, path: Any, *args: Any, **options: Any) -> os.stat_result:
+        _remember(self._seen, path)
+        return self._stat(path, *args, **options)
+
+
 class Trace:
     """Remembers what was opened, listed and looked up while the project ran."""
 
@@ -419,16 +433,11 @@ class Trace:
 
     def _watch_stat(self) -> None:
         """No event tells of ``os.path.exists`` and its like."""
-        stat = os.stat
-
-        def watched_stat(path: Any, *args: Any, **options: Any) -> Any:
-            _remember(self.looked_for, path)
-            return stat(path, *args, **options)
-
+        watched = WatchedStat(self.looked_for)
         for able in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks):
-            if stat in able:
-                able.add(watched_stat)
-        os.stat = watched_stat
+            if os.stat in able:
+                able.add(watched)
+        os.stat = watched
 
     def _watch_variables(self, kind: Any) -> None:
         get, iterate = kind.__getitem__, kind.__iter__
