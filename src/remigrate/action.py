@@ -13,11 +13,11 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from remigrate import __version__, building, check, errors, git, options, rules, untrusted
+from remigrate import __version__, check, errors, git, options, rules, untrusted
 from remigrate.memory import NoCache
 from remigrate.report import annotations as workflow_commands
 from remigrate.report import json_, markdown, sarif
-from remigrate.report.escape import command_data, shorten
+from remigrate.report.escape import command_data, plain_lines, shorten
 from remigrate.report.words import counted
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def main(environ: Mapping[str, str]) -> int:
         return _run(environ)
     except errors.Failure as error:
         hint = f"\n{error.hint}" if error.hint else ""
-        said = building.harmless(f"{error}{hint}")
+        said = plain_lines(f"{error}{hint}")
         sys.stdout.write(f"::error title=Remigrate::{shorten(said, _ERROR_LIMIT, command_data)}\n")
         _outputs(environ, {"decision": "failed", "reason": str(error)})
         return error.exit_code

@@ -98,11 +98,13 @@ def _asked(call: Call, repository: Repository, answer: Answer) -> drift.Answer:
     if seen is not None:
         found = drift.nothing(place)
     else:
-        started, repeatable = time.time_ns(), repository.observed.repeatable
+        started = time.time_ns()
         call.say.progress("asking the project's Django …")
-        repository.observed.repeatable = False  # a failure rests on nobody knows what
-        found = drift.ask(place, tree)
-        repository.observed.repeatable = repeatable
+        try:
+            found = drift.ask(place, tree)
+        except EnvironmentFailure:
+            repository.observed.repeatable = False  # nobody knows what a failure rests on
+            raise
         call.say.done()
         if call.options.verbose:
             call.say.remark(f"settings: {found.settings}")

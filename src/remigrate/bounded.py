@@ -68,9 +68,9 @@ def run(
         if limits.memory is not None:
             resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        die_with_us()
         if prepare:
             prepare()
+        die_with_us()  # last: a process that becomes another user's forgets it
 
     with subprocess.Popen(
         list(argv),
@@ -89,14 +89,19 @@ def run(
             _end(program)
 
 
-def _death_signal() -> Callable[[], object]:
+def _death_signal() -> Callable[[], None]:
     """What makes a child die with its parent, also when that is killed. Linux has it."""
     if not sys.platform.startswith("linux"):
         return lambda: None
     import ctypes
 
-    libc = ctypes.CDLL(None)
-    return lambda: libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def die_with_us() -> None:
+        if libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "prctl")
+
+    return die_with_us
 
 
 def _collected(program: subprocess.Popen[bytes], rest: memoryview, limits: Limits) -> Output:

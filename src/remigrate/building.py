@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from remigrate import bounded, sandbox, trees
 from remigrate.errors import EnvironmentFailure, UsageFailure
-from remigrate.report.escape import cut, visible, without_legacy_command
+from remigrate.report.escape import cut, plain_lines, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -202,12 +202,7 @@ def said(output: bounded.Output) -> str:
     """The last lines of a program's output, harmless in a log."""
     text = (output.stderr.strip() or output.stdout[-(1 << 16) :]).decode("utf-8", "replace")
     lines = [line for line in text.replace("\r", "\n").split("\n") if line.strip()]
-    return harmless("\n".join(f"  | {cut(line, _WIDTH)}" for line in lines[-_LINES:]))
-
-
-def harmless(text: str) -> str:
-    """`text` without what a terminal or the runner would obey, wherever it stands in a line."""
-    return "\n".join(without_legacy_command(visible(line)) for line in text.split("\n"))
+    return plain_lines("\n".join(f"  | {cut(line, _WIDTH)}" for line in lines[-_LINES:]))
 
 
 # What the project says

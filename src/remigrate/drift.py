@@ -82,7 +82,12 @@ def find(
         options.time_limit,
         options.memory_limit * 2**20 if options.memory_limit else _memory(),
     )
-    return runtime.Place(repository.top, folder, search.found, options.settings, environ, limits)
+    manage = os.path.normpath(os.path.join(folder, "manage.py")).replace(os.sep, "/")
+    if not os.path.exists(os.path.join(repository.top, manage)):
+        manage = ""
+    return runtime.Place(
+        repository.top, folder, manage, search.found, options.settings, environ, limits
+    )
 
 
 def _memory() -> int:
@@ -161,9 +166,7 @@ def _demand_settings(top: str, folder: str, environ: Mapping[str, str]) -> None:
 def places(repository: Repository) -> tuple[str, ...]:
     """Paths that were looked for where no environment was found: one of them may come."""
     asked = os.path.join(repository.top or repository.path, repository.prefix)
-    return interpreters.places(
-        tuple(dict.fromkeys((os.path.normpath(asked), repository.top or asked)))
-    )
+    return interpreters.places((os.path.normpath(asked), repository.top or asked))
 
 
 def seen(repository: Repository, options: Options, head: str | None, facts: Facts) -> view.View:

@@ -78,6 +78,7 @@ def find(
 
 def places(folders: Sequence[str]) -> tuple[str, ...]:
     """Paths whose appearance may change what `find` finds in absolute `folders`."""
+    folders = tuple(dict.fromkeys(folders))
     pythons = [_python(os.path.join(folder, name)) for folder in folders for name in _VENVS]
     return (*pythons, *(os.path.join(folder, lock) for folder in folders for lock, _ in _TOOLS))
 
@@ -107,7 +108,7 @@ def _candidates(
             environment = os.path.join(folder, name)
             if os.path.isdir(environment):
                 yield _python(environment), f"{name} {where}"
-            elif folder not in folders[1:]:
+            elif folder == folders[0]:
                 tried.append(f"{name} {where}: there is none")
     for lock, argv in _TOOLS:
         for folder in folders:

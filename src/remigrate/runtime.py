@@ -48,6 +48,8 @@ class Place(NamedTuple):
     """Absolute top of the tree."""
     folder: str
     """Folder of ``manage.py``, from the top; ``.`` for the top itself."""
+    manage: str
+    """``manage.py``, from the top; empty when there is none."""
     interpreter: Interpreter
     settings: str | None
     """Settings module; None for what the environment says."""
@@ -59,12 +61,6 @@ class Place(NamedTuple):
     def home(self) -> str:
         """Absolute folder of ``manage.py``: what the code finds as its current directory."""
         return os.path.normpath(os.path.join(self.top, self.folder))
-
-    @property
-    def manage(self) -> str:
-        """``manage.py``, from the top; empty when there is none."""
-        path = os.path.normpath(os.path.join(self.folder, "manage.py"))
-        return path.replace(os.sep, "/") if os.path.exists(os.path.join(self.top, path)) else ""
 
 
 def ask(place: Place, command: str, view: View) -> dict[str, Any]:

@@ -44,7 +44,7 @@ _PATH = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
 _BUILDING = ("DJANGO_SETTINGS_MODULE", "VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON")
 """What our own programs may add for a single run."""
 
-_CAPBSET_DROP, _NO_NEW_PRIVS, _PDEATHSIG = 24, 38, 1
+_CAPBSET_DROP, _NO_NEW_PRIVS = 24, 38
 _MOST_CAPABILITIES = 64
 
 
@@ -230,11 +230,6 @@ def _without_new_privileges(_: bounded.Limits) -> None:
         raise OSError(ctypes.get_errno(), "prctl")
 
 
-def _dies_with_us(_: bounded.Limits) -> None:
-    if _prctl(_PDEATHSIG, signal.SIGKILL):
-        raise OSError(ctypes.get_errno(), "prctl")
-
-
 STEPS = (
     _own_streams,
     _limited,
@@ -242,7 +237,6 @@ STEPS = (
     _somebody_else,
     _without_inherited_capabilities,
     _without_new_privileges,
-    _dies_with_us,
 )
 """In this order: what needs root comes before the user is given up."""
 

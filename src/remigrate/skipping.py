@@ -66,7 +66,10 @@ class Memory:
             remembered.environment_of(python, read["path"])
             for python in {place.interpreter.argv[0], read["executable"]}  # the first may be a shim
         ]
-        decisive = (os.path.join(place.home, "manage.py"), *interpreters.places(_folders(place)))
+        decisive = (
+            os.path.join(place.home, "manage.py"),
+            *interpreters.places((place.home, place.top)),
+        )
         return testimony.taken(
             {
                 *self._absolute((*read["files"], *read["missing"])),
@@ -93,10 +96,6 @@ class Memory:
 
 _DECISIVE = ("VIRTUAL_ENV", "DJANGO_SETTINGS_MODULE", "PRE_COMMIT", "PATH")
 """Variables that say which interpreter and settings are taken."""
-
-
-def _folders(place: Place) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((place.home, place.top)))
 
 
 def counted(seen: Witness) -> str:

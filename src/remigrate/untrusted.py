@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from remigrate import building, closing, drift, sandbox
 from remigrate.errors import EnvironmentFailure, UsageFailure
 from remigrate.interpreters import Interpreter
+from remigrate.report.escape import plain_lines
 from remigrate.view import View
 
 if TYPE_CHECKING:
@@ -150,5 +151,5 @@ def _on_host(
 
 def harmless(text: str) -> str:
     """What the project said, for the log of a workflow: no line of it is a command."""
-    lines = building.harmless(text).splitlines()
+    lines = plain_lines(text).splitlines()
     return "".join(f"| {line}\n" for line in lines)

@@ -61,9 +61,8 @@ def _unwatched(repository: git.Repository) -> dict[str, str]:
     By path, their object ids in the index.
     """
     found = {}
-    for row in repository.run("ls-files", "-z", "-v", "-s", "--full-name", "--", _MODULES).split(
-        b"\0"
-    ):
+    listing = repository.run("ls-files", "-z", "-v", "-s", "--full-name", "--", _MODULES)
+    for row in listing.split(b"\0"):
         described, _, path = row.partition(b"\t")
         tag, _, rest = described.partition(b" ")
         if (tag.islower() or tag == b"S") and rest.startswith(b"100"):
@@ -95,8 +94,4 @@ def _contents(repository: git.Repository, oids: Mapping[str, str]) -> dict[str, 
 def absolute(view: View, top: str) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """The files and the hidden ones of `view` by their absolute paths."""
     files = {os.path.join(top, path): content for path, content in view.files.items()}
-    return files, _joined(top, view.hidden)
-
-
-def _joined(top: str, paths: Iterable[str]) -> tuple[str, ...]:
-    return tuple(os.path.join(top, path) for path in paths)
+    return files, tuple(os.path.join(top, path) for path in view.hidden)

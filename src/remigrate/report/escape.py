@@ -172,6 +172,11 @@ def without_legacy_command(line: str) -> str:
     return line.replace("##[", "## [")
 
 
+def plain_lines(text: str) -> str:
+    """`text` without what a terminal or the runner would obey, wherever it stands in a line."""
+    return without_legacy_command(visible_lines(text))
+
+
 def shorten(text: str, limit: int, escape: Callable[[str], str]) -> str:
     """`text` through `escape`, cut so that the result has at most `limit` characters.
 
