@@ -17,6 +17,11 @@ _CHECK = ("base", "head", "index", "drift", "fix", "format", "output", "select",
           "fail-on", "explain-cache")  # fmt: skip
 _PROJECT = ("python", "settings", "manage")
 _GRAPH = ("head", "app", "drawing", "output")
+_RESET = ("all", "path", "base", "strategy", "database", "keep-replaced", "guard",
+          "accept-differences", "dry-run", "finish", "allow-dirty", "reset-format",
+          "output")  # fmt: skip
+_SWITCHES = ("drift", "guard")
+"""Flags that the configuration may set either way, so that the command line may too."""
 
 _ALL = """\
 examples:
@@ -25,6 +30,7 @@ examples:
   remigrate check --index                what the next commit would break
   remigrate check --drift                and whether a migration is missing
   remigrate graph --app shop             a picture, to paste into a Markdown page
+  remigrate reset shop --dry-run         what a short history of an app would be, with its proof
   remigrate demo                         see it find something, on a throwaway project
 
 remigrate COMMAND --help tells all of a command.
@@ -70,6 +76,46 @@ exit codes:
   Graphviz for svg   130 interrupted
 """
 
+_OF_RESET = """\
+APPs are labels, as in shop. Without any, and without --all, those whose graph has findings are
+reset: two leaves, a circle, a dependency on a migration that is gone.
+
+Migrations that base has are landed: databases that matter may have applied them. All others are
+new. Without --base, everything in the work tree counts as landed. The strategies:
+  squash   For a history that became a mess. What landed becomes one migration with `replaces` (or
+           a few, where one would close a circle through other apps), and its files go; what is new
+           is written anew on top. A database at base moves on and loses nothing; one that is
+           behind base must first be migrated with base, which a guard in the new files enforces.
+  rebase   For the everyday conflict: two branches added a migration after the same one. What
+           landed stays; what is new is renumbered and put on top of it. Needs --base.
+  merge    For teams that want merge migrations. Everything stays; one empty migration joins the
+           leaves, where no order between the two sides can matter. Needs --base.
+  fresh    For projects without a database to keep. Everything goes; 0001_initial is written from
+           the models, without `replaces`. Databases that are there already have to be made anew.
+
+Old and new history are run on scratch databases, and compared: schema, rows, and the way forward
+from base. The project's own databases are never contacted; on the server of --database, databases
+of a new name are made and dropped. Nothing is written before the proof is in; then all files are
+written, or none. All of that runs the project's code, in the project's own environment: --python,
+--settings and --manage say where it is.
+
+[tool.remigrate] in pyproject.toml may set, for reset: base, strategy, guard, migrate-time-limit
+(seconds that each `migrate` of an empty database may take; {limit} when not set), time-limit (that
+of everything else), memory-limit, python, settings, manage, migration-modules.
+
+examples:
+  remigrate reset shop orders --dry-run          look at the diff and the proof first
+  remigrate reset --all --base origin/main       short histories for all apps
+  remigrate reset --strategy rebase --base origin/main
+  remigrate reset shop --keep-replaced           in two steps; the second one, months later:
+  remigrate reset shop --finish
+
+exit codes:
+  0 done, with its proof   1 refused, or not proved the same: nothing was written   2 wrong usage or
+  configuration   3 repository cannot be read   4 the project's environment failed, or its old
+  history cannot run   130 interrupted
+"""
+
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and where to find out more."""
@@ -113,6 +159,20 @@ def parser() -> argparse.ArgumentParser:
     graph = _command(commands, "graph", _GRAPH, "draw the migration graph")
     graph.epilog = _OF_GRAPH
     _path(graph)
+    reset = _command(
+        commands,
+        "reset",
+        (*_RESET, *_PROJECT),
+        "rewrite the history of apps into a short one, proved to be the same database",
+    )
+    reset.epilog = _OF_RESET.format(limit=BY_NAME["migrate-time-limit"].default)
+    reset.add_argument(
+        "app",
+        nargs="*",
+        metavar="APP",
+        default=argparse.SUPPRESS,
+        help="the label of an app to reset (default: the apps with findings)",
+    )
     _command(commands, "demo", (), "watch it work on a throwaway repository, offline")
     return program
 
@@ -162,7 +222,7 @@ def _add(parser: argparse._ActionsContainer, name: str) -> None:
             "store_false",
             "do not remember anything",
         )
-    elif name == "drift":
+    elif name in _SWITCHES:
         words["action"] = argparse.BooleanOptionalAction
     elif option.kind == "flag":
         words["action"] = "store_true"

@@ -245,4 +245,27 @@ def _demo(call: Call) -> int:
     return demo.run(call.say, call.environ)
 
 
-_COMMANDS: dict[str, Callable[[Call], int]] = {"check": _check, "graph": _graph, "demo": _demo}
+def _reset(call: Call) -> int:
+    from remigrate.report import reset_json, reset_text
+    from remigrate.reset import asked, flow
+
+    options = call.options
+    asked.demand_sense(options, call.configuration.values)
+    repository = git.open_repository(options.path, call.environ)
+    found = flow.run(repository, options, call.environ, disk_cache(call), call.say)
+    call.say.done()
+    colored = call.say.colored and options.output is None
+    if options.reset_format == "json":
+        text = reset_json.render(found)
+    else:
+        text = reset_text.render(found, lambda words, color: console.painted(words, color, colored))
+    call.say.result(text, options.output)
+    return flow.exit_code(found)
+
+
+_COMMANDS: dict[str, Callable[[Call], int]] = {
+    "check": _check,
+    "graph": _graph,
+    "reset": _reset,
+    "demo": _demo,
+}

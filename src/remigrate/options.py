@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "sarif", "github", "markdown")
 DRAWINGS = ("mermaid", "dot", "svg", "json")
+RESET_FORMATS = ("text", "json")
+STRATEGIES = ("squash", "rebase", "merge", "fresh")
 
 
 class Option(NamedTuple):
@@ -33,8 +35,8 @@ class Option(NamedTuple):
 
 
 TABLE: tuple[Option, ...] = (
-    Option("base", "text", "landed migrations come from REV (a branch, a tag, a commit), and what "
-           "is checked is the merge of head into it", metavar="REV", in_file=True),
+    Option("base", "text", "landed migrations come from REV (a branch, a tag, a commit); check "
+           "judges the merge of head into it", metavar="REV", in_file=True),
     Option("head", "text", "read the commit REV, straight from git's objects", metavar="REV"),
     Option("index", "flag", "read the index: what the next commit will hold", False),
     Option("drift", "flag", "also ask the project's Django whether models and migrations agree "
@@ -63,6 +65,30 @@ TABLE: tuple[Option, ...] = (
            flag="format"),
     Option("app", "labels", "only the app LABEL (repeatable)", (), metavar="LABEL",
            repeatable=True),
+    Option("path", "text", "a work tree, or a folder in one (default: .)", metavar="PATH"),
+    Option("all", "flag", "reset every app of the project", False),
+    Option("strategy", "choice", "what becomes of the history, as told below", "squash",
+           STRATEGIES, in_file=True),
+    # Not of the file: it may hold a password.
+    Option("database", "text", "prove it on scratch databases of the server at URL, as in "
+           "postgresql://me@localhost (default: one is started; SQLite needs none)",
+           metavar="URL"),
+    Option("keep-replaced", "flag", "leave the files that a squash replaces; --finish removes them "
+           "later", False),
+    Option("guard", "flag", "let the new migrations stop a database that is behind base (default: "
+           "they do)", True, in_file=True),
+    Option("accept-differences", "flag", "write the files although the proof found differences",
+           False),
+    Option("dry-run", "flag", "write nothing; show the diff and the proof", False),
+    Option("finish", "flag", "remove what a squash with --keep-replaced replaced, and its "
+           "`replaces`", False),
+    Option("allow-dirty", "flag", "go on where migrations have changes that are not committed",
+           False),
+    # As with `drawing`: what the file says of reports on findings is not meant for this one.
+    Option("reset-format", "choice", "how to print the result", "text", RESET_FORMATS,
+           flag="format"),
+    Option("migrate-time-limit", "number", "seconds that one `migrate` of an empty database may "
+           "take in a proof", 3600, in_file=True),
     Option("migration-modules", "table", "app label to migrations folder", {}, in_file=True),
     Option("cache", "flag", "remember what files say between runs", True),
     Option("color", "choice", "colours in text", "auto", ("auto", "always", "never"), in_file=True),
@@ -106,6 +132,17 @@ class Options(NamedTuple):
     fail_on: str = "error"
     drawing: str = "mermaid"
     app: tuple[str, ...] = ()
+    all: bool = False
+    strategy: str = "squash"
+    database: str | None = None
+    keep_replaced: bool = False
+    guard: bool = True
+    accept_differences: bool = False
+    dry_run: bool = False
+    finish: bool = False
+    allow_dirty: bool = False
+    reset_format: str = "text"
+    migrate_time_limit: int = 3600
     migration_modules: Mapping[str, str] = {}
     cache: bool = True
     color: str = "auto"
@@ -219,9 +256,11 @@ def _parsed(content: bytes, path: str) -> dict[str, object]:
 def _value(key: str, value: object, path: str) -> object:
     option = BY_NAME.get(key)
     if option is None or not option.in_file:
+        known = [option.name for option in TABLE if option.in_file]
+        typed = option is not None and not option.flag
         raise UsageFailure(
             f"{path}: [tool.remigrate] has no key {key}",
-            _nearest(key, [option.name for option in TABLE if option.in_file]),
+            "It is for the command line alone." if typed else _nearest(key, known),
         )
     match option.kind, value:
         case "flag", bool():

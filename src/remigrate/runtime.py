@@ -63,8 +63,17 @@ class Place(NamedTuple):
         return os.path.normpath(os.path.join(self.top, self.folder))
 
 
-def ask(place: Place, command: str, view: View) -> dict[str, Any]:
-    """What the probe answers to `command`. Raises `EnvironmentFailure` with the way out."""
+def ask(
+    place: Place,
+    command: str,
+    view: View,
+    parts: Sequence[str] = (),
+    about: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What the probe answers to `command`. Raises `EnvironmentFailure` with the way out.
+
+    `parts` names other files of the probe that the command needs, `about` is its data.
+    """
     nonce = secrets.token_hex(16)
     request = {
         "protocol": PROTOCOL,
@@ -78,6 +87,8 @@ def ask(place: Place, command: str, view: View) -> dict[str, Any]:
             "hidden": list(view.hidden),
         },
         "memory": place.limits.memory,
+        "parts": [[name, _source(name).decode()] for name in parts],
+        "data": about,
     }
     argv = [*place.interpreter.argv, "-"]
     # The probe limits itself: an interpreter in a container is out of reach of our own limits.
@@ -117,10 +128,13 @@ def demand_shape(read: Callable[[dict[str, Any]], _Read], data: dict[str, Any]) 
 
 
 def _program(request: Mapping[str, object]) -> bytes:
-    path = os.path.join(os.path.dirname(__file__), "probe", "script.py")
+    return _source("script") + f"\nmain({json.dumps(request)!r})\n".encode()
+
+
+def _source(name: str) -> bytes:
+    path = os.path.join(os.path.dirname(__file__), "probe", f"{name}.py")
     with open(path, "rb") as file:
-        source = file.read()
-    return source + f"\nmain({json.dumps(request)!r})\n".encode()
+        return file.read()
 
 
 def _envelope(stdout: bytes, nonce: str) -> dict[str, Any] | None:

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from remigrate import __version__, errors, options
+from remigrate import __version__, arguments, errors, options
+from remigrate.reset.asked import demand_sense
 from tests.cli.project import Project, refused, remigrate
 
 COMMANDS = {
@@ -18,6 +19,12 @@ COMMANDS = {
     },
     "graph": {
         *("head", "app", "format", "output"),
+        *("no-cache", "quiet", "verbose", "color", "config", "help"),
+    },
+    "reset": {
+        *("all", "path", "base", "strategy", "database", "keep-replaced", "guard", "no-guard"),
+        *("accept-differences", "dry-run", "finish", "allow-dirty", "format", "output"),
+        *("python", "settings", "manage"),
         *("no-cache", "quiet", "verbose", "color", "config", "help"),
     },
     "demo": {"no-cache", "quiet", "verbose", "color", "config", "help"},
@@ -50,9 +57,9 @@ def test_the_help_of_a_command_has_its_options_with_their_words(
     heads = re.findall(r"^  (-.*?)(?:  |$)", listed, re.M)
     names = set(re.findall(r"--([a-z-]+)", " ".join(heads)))
     assert names == COMMANDS[command]
-    renamed = {"format": "drawing"} if command == "graph" else {}
-    for flag in names - {"help", "no-cache", "no-drift"}:
-        name = renamed.get(flag, flag)
+    format_ = {"graph": "drawing", "reset": "reset-format"}.get(command, "format")
+    for flag in names - {"help", "no-cache", "no-drift", "no-guard"}:
+        name = format_ if flag == "format" else flag
         option = options.BY_NAME[name]
         assert option.help in squeezed(listed)
         assert not option.choices or f"{{{','.join(option.choices)}}}" in listed
@@ -82,6 +89,15 @@ def test_the_help_teaches(shop: Project) -> None:
         if option.in_file:
             assert option.name in check.partition("[tool.remigrate] in pyproject.toml may set:")[2]
     assert "exit codes:\n  0 drawn" in help_of(shop, "graph")
+    reset = help_of(shop, "reset")
+    assert "exit codes:\n  0 done, with its proof" in reset
+    for strategy in options.STRATEGIES:
+        assert re.search(rf"^  {strategy} +For [a-z]", reset, re.M)
+    keys = reset.partition("[tool.remigrate] in pyproject.toml may set, for reset:")[2]
+    for key in ("base", "strategy", "guard", "migrate-time-limit", "python", "migration-modules"):
+        assert options.BY_NAME[key].in_file
+        assert key in keys.partition("examples:")[0]
+    assert f"; {options.Options().migrate_time_limit} when not set)" in keys
 
 
 def test_the_help_fits_a_terminal_of_a_hundred_columns(shop: Project) -> None:
@@ -105,6 +121,16 @@ def test_the_examples_in_the_help_are_understood(collided: Project) -> None:
         assert ran.err == "", example
 
 
+def test_the_examples_of_reset_are_understood(shop: Project) -> None:
+    told = help_of(shop) + help_of(shop, "reset")
+    examples = set(re.findall(r"^  remigrate (reset[^\n]*?)(?:  .*)?$", told, re.M))
+    assert len(examples) == 6
+    for example in examples:
+        given = vars(arguments.parser().parse_args(example.split()))
+        assert given.pop("command") == "reset"
+        demand_sense(options.merged(given, {}), {})
+
+
 # Wrong use
 
 
@@ -125,6 +151,10 @@ def test_the_examples_in_the_help_are_understood(collided: Project) -> None:
         (["check", "--quiet", "--verbose"], "argument --verbose: not allowed with argument"),
         (["check", "one", "two"], "unrecognized arguments: two"),
         (["graph", "--index"], "unrecognized arguments: --index"),
+        (["reset", "--format", "markdown"], "argument --format: invalid choice: 'markdown'"),
+        (["reset", "--strategy", "squish"], "argument --strategy: invalid choice: 'squish'"),
+        (["reset", "--head", "main"], "unrecognized arguments: --head"),
+        (["reset", "--drift"], "unrecognized arguments: --drift"),
     ],
 )
 def test_a_wrong_command_line_is_told_in_one_line(
@@ -150,6 +180,34 @@ def test_an_unknown_rule_is_told_with_the_nearest_one(
     shop: Project, words: list[str], why: str, way_out: str
 ) -> None:
     refused(shop.check(*words), 2, why, way_out)
+
+
+# The words of reset
+
+
+def asked(words: str, **configured: object) -> options.Options:
+    """What `remigrate reset` is asked when somebody types `words`."""
+    given = vars(arguments.parser().parse_args(["reset", *words.split()]))
+    del given["command"]
+    return options.merged(given, configured)
+
+
+def test_apps_are_named_before_or_after_the_options() -> None:
+    for words in ("shop orders --dry-run", "--dry-run shop orders", "--base x shop orders --all"):
+        assert tuple(asked(words).app) == ("shop", "orders")
+    assert asked("--dry-run").app == ()
+
+
+def test_a_reset_proves_guards_and_squashes_unless_told_otherwise() -> None:
+    usual = asked("")
+    assert (usual.strategy, usual.guard, usual.reset_format) == ("squash", True, "text")
+    for name in ("all", "dry_run", "accept_differences", "finish", "allow_dirty", "keep_replaced"):
+        assert getattr(usual, name) is False
+    assert asked("--no-guard").guard is False
+    assert asked("--guard", guard=False).guard is True
+    assert asked("", guard=False, strategy="merge").guard is False
+    assert asked("--path backend").path == "backend"
+    assert asked("--format json", format="sarif").reset_format == "json"
 
 
 # The configuration
@@ -222,7 +280,13 @@ def test_the_format_of_reports_says_nothing_about_pictures(shop: Project) -> Non
         ("fail_on = 'never'", "has no key fail_on", "Did you mean fail-on?"),
         ("colour = 'never'", "has no key colour", "Did you mean color?"),
         ("xyzzy = 1", "has no key xyzzy", "Known are: base, drift, python"),
-        ("head = 'main'", "has no key head", "Known are: base"),
+        ("head = 'main'", "has no key head", "command line alone"),
+        ("database = 'postgresql://me:secret@db'", "has no key database", "command line alone"),
+        ("dry-run = true", "has no key dry-run", "command line alone"),
+        ("reset-format = 'json'", "has no key reset-format", "Did you mean format?"),
+        ("strategy = 'squish'", "strategy must be one of its words", "squash, rebase, merge"),
+        ("guard = 'no'", "guard must be true or false, not 'no'", "guard = true"),
+        ("migrate-time-limit = 0", "must be a number above zero", "migrate-time-limit = 600"),
         ("drawing = 'svg'", "has no key drawing", "Did you mean drift?"),
         ("base = 1", "base must be a text, not 1", 'base = "origin/main"'),
         ("base = ''", "base must be a text, not ''", 'base = "origin/main"'),

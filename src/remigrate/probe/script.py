@@ -7,7 +7,10 @@ the folder of ``manage.py``. The request is JSON in an ASCII string literal.
 Request
     protocol    1
     nonce       word that the reply starts with, so that nothing a project prints is taken for it
-    command     "drift"
+    command     "drift", or one that the last of the parts answers
+    parts       [[name, source]] of other files beside this one, in the order in which they import
+                each other as ``from remigrate.probe import name``; none for "drift"
+    data        what such a command wants to know; see the header of that part
     settings    dotted name of the settings module; null for DJANGO_SETTINGS_MODULE as it is
     manage      whether to go through manage.py of the working directory, as far as where it hands
                 over to Django: some extend sys.path or read a .env file. Default: false.
@@ -630,8 +633,9 @@ class Probe:
         self.sources = Sources(self.view)
         self._settings = request["settings"]
         self._manage = bool(request.get("manage"))
+        self._request = request
 
-    def drift(self) -> dict[str, Any]:
+    def answer(self) -> dict[str, Any]:
         self.view.install()
         self.trace.start()
         self.stage = "no-django"
@@ -683,12 +687,20 @@ class Probe:
     def _answer(self) -> dict[str, Any]:
         self._start_django()
         self.stage = "other"
-        command = _own_command()
+        if self._request["command"] != "drift":
+            answers = _loaded(self._request["parts"])
+            return answers(self, self._request["command"], self._request["data"])  # type: ignore[no-any-return]
+        found = self.drift()
+        found["read"] = Reading(self).describe(found["apps"])
+        return found
+
+    def drift(self) -> dict[str, Any]:
+        """What ``makemigrations --check`` would say; the reply's ``read`` is left out."""
+        command = own_command()
         urls = self._import_urls(command)
         found = _in_place_of_handle(command, self._judge)
         found["settings"] = os.environ.get("DJANGO_SETTINGS_MODULE")
         found["urls"] = urls
-        found["read"] = Reading(self).describe(found["apps"])
         return found
 
     def _start_django(self) -> None:
@@ -748,16 +760,16 @@ class Probe:
         before = loader.project_state()
         after = stock.ProjectState.from_apps(apps)
         self.stage = "other"
-        questioner = _questioner(labels)
+        asking = questioner(labels)
         autodetector = getattr(command, "autodetector", None) or stock.MigrationAutodetector
         with Swappables() as undefined:
-            changes = autodetector(before, after, questioner).changes(
+            changes = autodetector(before, after, asking).changes(
                 graph=loader.graph,
                 trim_to_apps=labels or None,
                 convert_apps=labels or None,
                 migration_name=name,
             )
-            described = Changes(self, before, questioner.asked, undefined)
+            described = Changes(self, before, asking.asked, undefined)
             found["changes"] = described.describe(changes)
             found["questions"] = described.questions(changes)
         return found
@@ -774,6 +786,11 @@ class Probe:
             "module": module,
             "folder": self.places.shown(_package_folder(module)),
         }
+
+    def is_installed(self, label: str, folder: str) -> bool:
+        """Whether the app that has its migrations in `folder`, from the top, is of that label."""
+        config = _config(label)
+        return bool(config) and self._app(config)["folder"] == folder
 
     def is_first_party(self, config: Any) -> bool:
         """Whether a migration of the app would be the repository's."""
@@ -815,7 +832,7 @@ def _check_models() -> None:
 Judge = Any  # a method of Probe; Python 3.8 cannot say more at run time
 
 
-def _own_command() -> Any:
+def own_command() -> Any:
     """The project's ``makemigrations``, or else Django's."""
     from django.core.management import get_commands, load_command_class
 
@@ -882,7 +899,7 @@ class Question(NamedTuple):
     text: str
 
 
-def _questioner(labels: set[str]) -> Any:
+def questioner(labels: set[str]) -> Any:
     """A questioner of Django's that writes down what it is asked, and never ends the process."""
     from django.db.migrations.questioner import NonInteractiveMigrationQuestioner
     from django.db.models import NOT_PROVIDED
@@ -1255,7 +1272,7 @@ def _frames(error: BaseException) -> list[tuple[FrameType, int]]:
 
 
 def _ours(filename: str) -> bool:
-    return filename == _ours.__code__.co_filename
+    return filename == _ours.__code__.co_filename or filename.startswith(_PART)
 
 
 def _while_populating(error: BaseException) -> bool:
@@ -1288,6 +1305,8 @@ def _traceback(error: BaseException) -> str:
     todo: list[Any] = [described]
     while todo:
         each = todo.pop()
+        if each.stack and each.stack[-1].filename.startswith(_PART):
+            continue  # a bug of ours
         each.stack[:] = [frame for frame in each.stack if not _ours(frame.filename)]
         todo += [other for other in (each.__cause__, each.__context__) if other is not None]
     return "\n".join("".join(described.format()).splitlines()[-LINES:])
@@ -1317,6 +1336,43 @@ def _pydantic_variable(error: BaseException, frames: list[tuple[FrameType, int]]
             if missing and isinstance(config, dict) and "env_prefix" in config:
                 return f"{config['env_prefix']}{missing[0]}".upper()
     return None
+
+
+# --- parts --------------------------------------------------------------------------------------
+
+_PART = "<probe: "
+_THIS = sys.modules[__name__]
+
+
+def _loaded(parts: list[list[str]]) -> Any:
+    """The function ``answer`` of the last part.
+
+    They know each other by the names that they have at home; a package of that name that is
+    installed beside the project is out of the way for that while.
+    """
+    ours = ModuleType("remigrate"), ModuleType("remigrate.probe")
+    apart = {name: sys.modules.pop(name) for name in list(sys.modules) if _named_as_we(name)}
+    try:
+        for package in ours:
+            package.__path__ = []
+            sys.modules[package.__name__] = package
+        modules = [("script", _THIS)]
+        modules += [(name, ModuleType(f"remigrate.probe.{name}")) for name, _ in parts]
+        for name, module in modules:
+            sys.modules[f"remigrate.probe.{name}"] = module
+            setattr(ours[1], name, module)
+        for name, source in parts:
+            code = compile(source, f"{_PART}{name}>", "exec", dont_inherit=True)
+            exec(code, sys.modules[f"remigrate.probe.{name}"].__dict__)  # noqa: S102 # our own
+        return modules[-1][1].answer
+    finally:
+        for name in [name for name in sys.modules if _named_as_we(name)]:
+            del sys.modules[name]
+        sys.modules.update(apart)
+
+
+def _named_as_we(module: str) -> bool:
+    return module == "remigrate" or module.startswith("remigrate.")
 
 
 # --- main ---------------------------------------------------------------------------------------
@@ -1365,11 +1421,11 @@ def main(text: str) -> NoReturn:
     probe = None
     reserve = [bytearray(1 << 22)]  # so that running out of memory can still be said
     try:
-        if request["protocol"] != PROTOCOL or request["command"] != "drift":
-            raise ValueError(f"this probe speaks protocol {PROTOCOL} and knows drift only")
+        if request["protocol"] != PROTOCOL:
+            raise ValueError(f"this probe speaks protocol {PROTOCOL}")
         _look_like_manage(request["memory"])
         probe = Probe(request)
-        envelope.update(data=probe.drift(), status="ok")
+        envelope.update(data=probe.answer(), status="ok")
     except BaseException as error:  # noqa: BLE001 # whatever the project does, we have to answer
         reserve.clear()
         envelope["error"] = Failures(probe).describe(error)

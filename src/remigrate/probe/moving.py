@@ -1,0 +1,166 @@
+"""Migrates a scratch database as ``migrate`` does, and remembers what each migration did to it.
+
+A part of the probe; see `script`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.apps import apps
+from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrate_signal
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.state import ModelState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_READING = {
+    *("SELECT", "PRAGMA", "EXPLAIN", "SHOW", "DESCRIBE", "VALUES", "SET", "RESET"),
+    *("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "START", "LOCK", "ANALYZE"),
+}
+"""First words of statements that leave a database as it is."""
+_COUNTED = {"UPDATE", "DELETE", "INSERT", "REPLACE", "MERGE"}
+"""Those that may turn out to have changed no row."""
+_NAME = r"""[`"\[]?[\w$]+[`"\]]?"""
+_TABLE = re.compile(
+    rf"(?:\bINTO|\bUPDATE|\bFROM|\bTABLE(?:\s+IF(?:\s+NOT)?\s+EXISTS)?|\bON)\s+(?:{_NAME}\.)?({_NAME})",
+    re.IGNORECASE,
+)
+
+
+class Failed(NamedTuple):
+    """The operation that a database could not get past."""
+
+    app: str
+    name: str
+    position: int | None
+    """Position of the operation; None for what comes before and after all of them."""
+    operation: str
+    """In Django's words; empty without an index."""
+    error: BaseException
+
+
+class Watch:
+    """What happened while a database was migrated."""
+
+    def __init__(self, connection: Any, after: Callable[[tuple[str, str]], None]) -> None:
+        self._connection = connection
+        self._after = after
+        self.applied: list[tuple[str, str]] = []
+        self.seconds: dict[tuple[str, str], float] = {}
+        self.effects: dict[tuple[str, str], dict[int, list[str]]] = {}
+        """Tables that a hand-written operation wrote to, by its position; ``?`` for what has no
+        name. Operations that wrote nothing are not in it."""
+        self.statements: list[tuple[str, str]] = []
+        """Those that change a database, with ``label.name`` of the migration that ran them."""
+        self._at: tuple[str, str] | None = None
+        self._index: int | None = None
+        self._started = 0.0
+
+    def progress(self, action: str, migration: Any = None, fake: bool = False) -> None:
+        """As `MigrationExecutor` calls it."""
+        if action == "apply_start":
+            self._at = (migration.app_label, migration.name)
+            self._started = time.perf_counter()
+            for index, operation in enumerate(migration.operations):
+                self._wrap(operation, index)
+        elif action == "apply_success":
+            key = (migration.app_label, migration.name)
+            self.seconds[key] = time.perf_counter() - self._started
+            self.applied.append(key)
+            self._at = self._index = None
+            self._after(key)
+
+    def _wrap(self, operation: Any, index: int) -> None:
+        forwards = operation.database_forwards
+
+        def watched(*args: Any, **options: Any) -> None:
+            self._index = index
+            forwards(*args, **options)
+            self._index = None
+
+        operation.database_forwards = watched
+
+    def seen(self, execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+        """As `connection.execute_wrapper` calls it."""
+        result = execute(sql, params, many, context)
+        text = str(sql).lstrip(" \n\t(;")
+        verb = text[:12].split(None, 1)[0].upper() if text else ""
+        if verb in _READING or not verb or self._at is None:
+            return result
+        # Rows that a statement returns are counted when they are fetched.
+        if verb in _COUNTED and "RETURNING" not in text and context["cursor"].rowcount == 0:
+            return result
+        tables = {each.strip('`"[]') for each in _TABLE.findall(text)[:1]}
+        if tables == {"django_migrations"}:
+            return result
+        self.statements.append((".".join(self._at), text[:300]))
+        if self._index is not None:
+            found = self.effects.setdefault(self._at, {}).setdefault(self._index, [])
+            found.extend(sorted((tables or {"?"}) - set(found)))
+        return result
+
+    def failed(self, loader: Any, error: BaseException) -> Failed | None:
+        """Where we were when `error` was raised; None outside of any migration."""
+        if self._at is None:
+            return None
+        words = ""
+        if self._index is not None:
+            words = str(loader.disk_migrations[self._at].operations[self._index].describe())
+        return Failed(*self._at, self._index, words, error)
+
+
+class Moved(NamedTuple):
+    """What came of migrating a database."""
+
+    watch: Watch
+    failed: Failed | None
+    state: Any
+    """The project state afterwards; None when it failed."""
+    seconds: float
+
+
+def migrate(
+    connection: Any,
+    targets: Iterable[tuple[str, str]] | None = None,
+    after: Callable[[tuple[str, str]], None] = lambda _: None,
+) -> Moved:
+    """Migrate forwards to `targets`, by default to every leaf, signals included.
+
+    Two leaves of one app are both gone to, as in a conflict. `after` is called with each migration
+    that was applied. What a migration raises is returned; all else is raised.
+    """
+    watch = Watch(connection, after)
+    started = time.perf_counter()
+    executor = MigrationExecutor(connection, watch.progress)
+    executor.loader.check_consistent_history(connection)
+    wanted = sorted(targets) if targets is not None else executor.loader.graph.leaf_nodes()
+    plan = executor.migration_plan(wanted)
+    before = executor._create_project_state(with_applied_migrations=True)
+    alias = connection.alias
+    emit_pre_migrate_signal(0, False, alias, apps=before.apps, plan=plan)
+    try:
+        with connection.execute_wrapper(watch.seen):
+            state = executor.migrate(wanted, plan, state=before.clone())
+    except BaseException as error:
+        failed = watch.failed(executor.loader, error)
+        if failed is None or isinstance(error, KeyboardInterrupt):
+            raise
+        return Moved(watch, failed, None, time.perf_counter() - started)
+    _settle(state)
+    emit_post_migrate_signal(0, False, alias, apps=state.apps, plan=plan)
+    return Moved(watch, None, state, time.perf_counter() - started)
+
+
+def _settle(state: Any) -> None:
+    """Have all models rendered, with all of them known, as the last signal's receivers expect."""
+    state.clear_delayed_apps_cache()
+    rendered = state.apps
+    with rendered.bulk_update():
+        keys = [(model.app_label, model.name_lower) for model in rendered.real_models]
+        for key in keys:
+            rendered.unregister_model(*key)
+    rendered.render_multiple([ModelState.from_model(apps.get_model(*key)) for key in keys])

@@ -1,0 +1,455 @@
+"""What a reset asks of the project's Django.
+
+A part of the probe, the last one; see `script`. Commands, their data and their answers:
+
+"record"    the old history, on an empty scratch database
+    servers     {vendor: config} where scratch databases can be made; see `scratch`. Of SQLite:
+                NAME is a folder.
+    token       word in the names of those databases
+    new         [[label, name]] migrations that have not landed
+    lag         [[label, name]] a copy is kept of the database as it is once these are applied
+    gone        [[label, name, source]] of migrations that will be deleted
+    segments    see "rewrite"
+    again       whether to migrate a second time
+    side        [[label, name]] leaves of a branch alone: a database is migrated to them and kept;
+                empty for none
+  answers
+    needs       vendor of the project's database, when `servers` does not have it; nothing else
+    vendor, version
+    drift       as the probe's "drift"; where there is any, there is nothing more but this
+    failed      null, or {app, name, position, operation, message}: where migrating ended
+    seconds, steps
+    schema, rows    see `catalogue` and `contents`
+    again       rows of the second time; null without it
+    states      see `states`
+    upgrade     {schema, rows} of a database at base with rows planted, migrated by the old files
+    planted     {planted: {table: n}, left: {table: why}}
+    tables      {table: label of the app whose model it belongs to}
+    outside     [[label, name, [[label, name]]]] migrations outside of the repository, with parents
+    lagging     the migrations of `lag` that were reached
+    side        null, or in words why there is no database of the branch alone
+    effects     [[label, name, position, [table]]] of hand-written operations
+    segments    as "rewrite" answers
+
+"rewrite"   new migrations from the old ones
+    gone, effects   as above
+    segments    [{app (folder of its migrations), label, name, members, before, dependencies,
+                swappable, run_before, replaces, initial, guards: [[label, name]],
+                ways: [way] or null, message}]
+  answers
+    segments    [{label, name, first, ways: {way: {source, operations, left_out, carried, origins}
+                or {impossible}}}]; null for one of an app that is not installed
+
+"prove"     the new history, as the view shows it
+    servers, token, gone
+    upgrade     names of databases from "record" to be migrated: "base", "old" (all of the old
+                history is applied) and "side"
+    lagging     whether there is a database that is behind
+  answers
+    conflicts, drift, states
+    fresh       {failed, seconds, steps, schema, rows}
+    upgrade     {name: {failed, ran: [label.name], statements: [[label.name, sql]], seconds, schema,
+                rows}}
+    lagging     {failed, said: message or null, ran, statements, seconds}
+
+"clean"     drops all scratch databases of the token
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.db import connections
+from django.db.migrations.loader import MigrationLoader
+
+from remigrate.probe import (
+    carrying,
+    catalogue,
+    contents,
+    guarding,
+    moving,
+    planting,
+    rewriting,
+    scratch,
+    script,
+    states,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ALIAS = "default"
+_KEPT = ("old", "again", "base", "side", "lag", "fresh", "upgrade", "lagging")
+
+
+def answer(probe: Any, command: str, data: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a command of the header. Raises KeyError for any other."""
+    return {"record": _record, "rewrite": _rewrite, "prove": _prove, "clean": _clean}[command](
+        probe, data
+    )
+
+
+# --- databases ----------------------------------------------------------------------------------
+
+
+class Databases:
+    """The scratch databases of one reset."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self.vendor = str(connections[ALIAS].vendor)
+        self._server = data["servers"].get(self.vendor)
+        self._token = data["token"]
+
+    @property
+    def missing(self) -> bool:
+        return self._server is None
+
+    def config(self, name: str) -> dict[str, Any]:
+        word = f"{scratch.PREFIX}{self._token}_{name}"
+        if self.vendor == "sqlite":
+            return {**self._server, "NAME": os.path.join(self._server["NAME"], word)}
+        return {**self._server, "NAME": word}
+
+    def make(self, name: str) -> None:
+        scratch.create(self.config(name))
+
+    def copy(self, name: str, new: str) -> None:
+        scratch.copy(self.config(name), self.config(new)["NAME"])
+
+    def open(self, name: str) -> Any:
+        """The connection of the alias, now to that database."""
+        scratch.use(ALIAS, self.config(name))
+        connection = connections[ALIAS]
+        if self.vendor == "sqlite":
+            with connection.cursor() as cursor:  # nothing of it has to survive
+                cursor.execute("PRAGMA synchronous = OFF")
+                cursor.execute("PRAGMA journal_mode = MEMORY")
+        return connection
+
+
+def _clean(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    databases = Databases(data)
+    for name in _KEPT:
+        scratch.drop(databases.config(name))
+    return {}
+
+
+# --- the old history ----------------------------------------------------------------------------
+
+
+def _record(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    databases = Databases(data)
+    if databases.missing:
+        return {"needs": databases.vendor}
+    drift = probe.drift()
+    second = _second_time(databases) if data["again"] else None
+    recording = _Recording(databases, data)
+    try:
+        found = recording.run(probe)
+    finally:
+        again = second.rows() if second else None
+    if found["failed"] is None:
+        found.update(_rewrite(probe, {**data, "effects": found["effects"]}))
+        found["outside"] = _outside(drift["apps"])
+    return {**found, "needs": None, "vendor": databases.vendor, "drift": drift, "again": again}
+
+
+class _Recording:
+    def __init__(self, databases: Databases, data: Mapping[str, Any]) -> None:
+        self._databases = databases
+        self._data = data
+        self._lag = {tuple(key) for key in data["lag"]}
+        self._reached: set[Any] = set()
+        self._moved: list[moving.Moved] = []
+
+    def run(self, probe: Any) -> dict[str, Any]:
+        databases, landed = self._databases, _landed_leaves(self._data["new"])
+        databases.make("old")
+        moved = self._migrate("old", landed)
+        base = moved.state
+        if not moved.failed and landed is not None:
+            databases.copy("old", "base")
+            moved = self._migrate("old", None)
+        found = self._told(probe, moved)
+        if moved.failed:
+            return found
+        connection = databases.open("old")
+        found.update(schema=catalogue.schema(connection), rows=contents.rows(connection))
+        found["version"] = found["schema"]["version"]
+        found["states"] = states.described(moved.state, _modules(self._data["gone"]))
+        found["tables"] = _tables(moved.state)
+        if landed is None:
+            databases.copy("old", "base")
+        found["side"] = self._side(probe)
+        found["planted"] = planting.plant(databases.open("base"), base.apps)
+        found["upgrade"] = self._upgraded(landed)
+        return found
+
+    def _migrate(self, name: str, targets: Any) -> moving.Moved:
+        moved = moving.migrate(self._databases.open(name), targets, self._after)
+        self._moved.append(moved)
+        return moved
+
+    def _after(self, key: Any) -> None:
+        if key in self._lag:
+            self._reached.add(key)
+            if self._reached == self._lag:
+                self._databases.copy("old", "lag")
+                self._databases.open("old")
+
+    def _side(self, probe: Any) -> str | None:
+        """Migrate a database to the leaves of the branch alone."""
+        targets = [tuple(key) for key in self._data["side"]]
+        if not targets:
+            return None
+        self._databases.make("side")
+        moved = moving.migrate(self._databases.open("side"), targets)
+        return script.Failures(probe).message(moved.failed.error) if moved.failed else None
+
+    def _told(self, probe: Any, moved: moving.Moved) -> dict[str, Any]:
+        effects = {}
+        for each in self._moved:
+            effects.update(each.watch.effects)
+        return {
+            "failed": _failed(probe, moved),
+            "seconds": sum(each.seconds for each in self._moved),
+            "steps": sum(len(each.watch.applied) for each in self._moved),
+            "lagging": sorted(self._reached) if self._reached == self._lag else [],
+            "effects": [
+                [*key, position, tables]
+                for key, positions in effects.items()
+                for position, tables in positions.items()
+            ],
+        }
+
+    def _upgraded(self, landed: Any) -> dict[str, Any]:
+        """What becomes of a database at base with rows in it, by the old files."""
+        name = "base"
+        if landed is not None:
+            self._databases.copy("base", "upgrade")
+            name = "upgrade"
+            moved = moving.migrate(self._databases.open(name))
+            if moved.failed:
+                return {"failed": str(moved.failed.error), "schema": None, "rows": None}
+        connection = self._databases.open(name)
+        rows, schema = contents.rows(connection), catalogue.schema(connection)
+        return {"failed": None, "schema": schema, "rows": rows}
+
+
+def _landed_leaves(new: list[list[str]]) -> list[Any] | None:
+    """What to migrate to for a database at base; None where everything has landed."""
+    if not new:
+        return None
+    graph = MigrationLoader(None, ignore_no_migrations=True).graph
+    late = {tuple(key) for key in new}
+    return [
+        key
+        for key in graph.nodes
+        if key not in late
+        and all(
+            child.key in late or child.key[0] != key[0] for child in graph.node_map[key].children
+        )
+    ]
+
+
+def _outside(described: list[dict[str, Any]]) -> list[Any]:
+    own = {app["label"] for app in described if app["first_party"]}
+    graph = MigrationLoader(None, ignore_no_migrations=True).graph
+    return [
+        [*key, sorted(parent.key for parent in node.parents)]
+        for key, node in graph.node_map.items()
+        if key[0] not in own
+    ]
+
+
+def _tables(state: Any) -> dict[str, str]:
+    models = state.apps.get_models(include_auto_created=True)
+    return {model._meta.db_table: model._meta.app_label for model in models}
+
+
+def _modules(gone: list[list[str]]) -> dict[str, str]:
+    """Sources by dotted name."""
+    installed = {config.label for config in apps.get_app_configs()}
+    return {_module(label, name): source for label, name, source in gone if label in installed}
+
+
+def _module(label: str, name: str) -> str:
+    return f"{MigrationLoader.migrations_module(label)[0]}.{name}"
+
+
+def _failed(probe: Any, moved: moving.Moved) -> dict[str, Any] | None:
+    if moved.failed is None:
+        return None
+    app, name, position, operation, error = moved.failed
+    return {
+        "app": app,
+        "name": name,
+        "position": position,
+        "operation": operation,
+        "message": script.Failures(probe).message(error),
+    }
+
+
+class _Second:
+    """A second migration of the old history, in a process of its own."""
+
+    def __init__(self, process: int, path: str) -> None:
+        self._process, self._path = process, path
+
+    def rows(self) -> Any:
+        """Its rows; None when it failed, as then the first one tells why."""
+        _, status = os.waitpid(self._process, 0)
+        if status:
+            return None
+        with open(self._path, encoding="utf-8") as file:
+            return json.load(file)
+
+
+def _second_time(databases: Databases) -> _Second:
+    import tempfile
+
+    handle, path = tempfile.mkstemp(prefix="remigrate-rows-")
+    for connection in connections.all():
+        connection.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    process = os.fork()
+    if process:
+        os.close(handle)
+        return _Second(process, path)
+    try:
+        databases.make("again")
+        moved = moving.migrate(databases.open("again"))
+        if moved.failed is None:
+            with open(handle, "w", encoding="utf-8") as file:
+                json.dump(contents.rows(databases.open("again")), file, default=str)
+            os._exit(0)
+    finally:
+        os._exit(1)
+
+
+# --- new migrations -----------------------------------------------------------------------------
+
+
+def _rewrite(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    from django.core.management.commands import makemigrations as stock
+
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    effects: dict[Any, dict[int, Any]] = {}
+    for label, name, position, tables in data["effects"]:
+        effects.setdefault((label, name), {})[position] = tables
+    autodetector = getattr(script.own_command(), "autodetector", stock.MigrationAutodetector)
+    maker = rewriting.Rewriting(loader, autodetector, effects)
+    with script.Swappables():
+        gone = _modules(data["gone"])
+        segments = data["segments"]
+        return {
+            "segments": [
+                _segment(maker, each, gone) if _is_installed(probe, each) else None
+                for each in segments
+            ]
+        }
+
+
+def _is_installed(probe: Any, segment: Mapping[str, Any]) -> bool:
+    """Whether the segment is of an installed app, and so is all that it asks about."""
+    installed = {config.label for config in apps.get_app_configs()}
+    return probe.is_installed(segment["label"], segment["app"]) and all(
+        label in installed for label, _ in segment["guards"]
+    )
+
+
+def _segment(
+    maker: rewriting.Rewriting, segment: Mapping[str, Any], gone: Mapping[str, str]
+) -> dict[str, Any]:
+    members = [tuple(key) for key in segment["members"]]
+    guards = [[label, name, _module(label, name)] for label, name in segment["guards"]]
+    segment = {**segment, "guards": guards}
+    if not members:
+        alone = rewriting.Candidate("compact", [], [], True)
+        written = _written(maker, segment, alone, gone)
+        return {**_named(segment), "first": "compact", "ways": {"compact": written}}
+    ways = {}
+    for way in segment.get("ways") or rewriting.WAYS:
+        try:
+            candidate = maker.candidate(way, members, [tuple(key) for key in segment["before"]])
+            ways[way] = _written(maker, segment, candidate, gone)
+        except (rewriting.Impossible, carrying.Uncarriable) as error:
+            ways[way] = {"impossible": str(error)}
+    first = maker.first_way(members)
+    return {**_named(segment), "first": first, "ways": ways}
+
+
+def _named(segment: Mapping[str, Any]) -> dict[str, Any]:
+    return {"label": segment["label"], "name": segment["name"]}
+
+
+def _written(
+    maker: rewriting.Rewriting,
+    segment: Mapping[str, Any],
+    candidate: rewriting.Candidate,
+    gone: Mapping[str, str],
+) -> dict[str, Any]:
+    migration = guarding.migration(segment, candidate.operations, candidate.atomic)
+    sources = {**gone, **guarding.module(segment)}
+    members = [tuple(key) for key in segment["members"]]
+    return {
+        "source": carrying.write(migration, sources),
+        "operations": len(candidate.operations),
+        "origins": candidate.origins,
+        "left_out": maker.left_out(members, candidate.way),
+        "carried": maker.carried(members, candidate.way),
+    }
+
+
+# --- the new history ----------------------------------------------------------------------------
+
+
+def _prove(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    databases = Databases(data)
+    drift = probe.drift()
+    found: dict[str, Any] = {"drift": drift, "conflicts": drift["conflicts"]}
+    databases.make("fresh")
+    moved = moving.migrate(databases.open("fresh"))
+    fresh = {"failed": _failed(probe, moved), "seconds": moved.seconds}
+    fresh["steps"] = len(moved.watch.applied)
+    found["fresh"] = fresh
+    if moved.failed:
+        return found
+    connection = databases.open("fresh")
+    fresh.update(schema=catalogue.schema(connection), rows=contents.rows(connection))
+    found["states"] = states.described(moved.state, _modules(data["gone"]))
+    found["upgrade"] = {name: _upgrade(probe, databases, name) for name in data["upgrade"]}
+    if data["lagging"]:
+        found["lagging"] = _lagging(probe, databases)
+    return found
+
+
+def _upgrade(probe: Any, databases: Databases, name: str) -> dict[str, Any]:
+    databases.copy(name, "upgrade")
+    moved = moving.migrate(databases.open("upgrade"))
+    found = {"failed": _failed(probe, moved), **_ran(moved)}
+    if not moved.failed:
+        connection = databases.open("upgrade")
+        found.update(schema=catalogue.schema(connection), rows=contents.rows(connection))
+    return found
+
+
+def _lagging(probe: Any, databases: Databases) -> dict[str, Any]:
+    databases.copy("lag", "lagging")
+    moved = moving.migrate(databases.open("lagging"))
+    error = moved.failed.error if moved.failed else None
+    said = str(error) if error is not None else None
+    return {"failed": _failed(probe, moved), "said": said, **_ran(moved)}
+
+
+def _ran(moved: moving.Moved) -> dict[str, Any]:
+    return {
+        "ran": [".".join(key) for key in moved.watch.applied],
+        "statements": moved.watch.statements,
+        "seconds": moved.seconds,
+    }

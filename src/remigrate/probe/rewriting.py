@@ -1,0 +1,303 @@
+"""Makes the operations of new migrations from those of old ones, in several ways.
+
+A part of the probe; see `script`. A *segment* is a run of one app's migrations that becomes one
+migration. For each, the most compact way comes first:
+
+compact       what the autodetector finds between the project states before and after the segment
+compact+tail  the same, and then the hand-written operations that matter, in their old order
+faithful      the old operations through Django's optimizer; hand-written ones stay where they are
+verbatim      the old operations one by one
+
+A hand-written operation matters when it wrote something while an empty database was migrated, or
+when it may do so on a database of another vendor. All others are left out, and are named.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db import migrations
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.optimizer import MigrationOptimizer
+from django.db.migrations.state import ProjectState
+from django.db.models import NOT_PROVIDED
+
+from remigrate.probe import script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Key = Any  # tuple[str, str]: app label, migration name
+WAYS = ("compact", "compact+tail", "faithful", "verbatim")
+_TALKS_SQL = (".vendor", "schema_editor", "connection", "cursor")
+"""Words in the code of a function that may do something else on another database."""
+
+
+class Old(NamedTuple):
+    """An operation of an old migration."""
+
+    key: Key
+    position: int
+    operation: Any
+
+    @property
+    def words(self) -> str:
+        """As people would find it in the old file."""
+        return f"{self.key[1]}: {_described(self.operation)}"
+
+
+class Candidate(NamedTuple):
+    """One way to write a segment."""
+
+    way: str
+    operations: list[Any]
+    origins: list[Key]
+    """The old migration of each operation, for the ways that keep them; else empty."""
+    atomic: bool
+
+
+class Rewriting:
+    """All the ways to write the segments of one project."""
+
+    def __init__(self, loader: Any, autodetector: Any, effects: Mapping[Key, Mapping[int, Any]]):
+        self._loader = loader
+        self._autodetector = autodetector
+        self._effects = effects
+
+    def old(self, members: Iterable[Key]) -> list[Old]:
+        """The operations of migrations, one after the other."""
+        return [
+            Old(tuple(key), index, operation)
+            for key in members
+            for index, operation in enumerate(self._loader.disk_migrations[tuple(key)].operations)
+        ]
+
+    def matters(self, old: Old) -> bool:
+        """Whether a hand-written operation has to be carried over."""
+        operation = old.operation
+        if isinstance(operation, migrations.RunSQL):
+            return operation.sql not in (migrations.RunSQL.noop, [], ())
+        if old.position in self._effects.get(old.key, {}):
+            return True
+        return isinstance(operation, migrations.RunPython) and _talks_sql(operation.code)
+
+    def first_way(self, members: Sequence[Key]) -> str:
+        """The most compact way that has a chance, as far as can be told without trying."""
+        olds = self.old(members)
+        carried = [at for at, old in enumerate(olds) if self._is_carried(old)]
+        if not carried:
+            return "compact"
+        after = olds[carried[0] :]
+        if any(_changes_what_was_there(each.operation, after) for each in after):
+            return "faithful"
+        return "compact+tail"
+
+    def _is_carried(self, old: Old) -> bool:
+        return (
+            is_hand_written(old.operation) and not _is_of_state(old.operation) and self.matters(old)
+        )
+
+    def left_out(self, members: Iterable[Key], way: str) -> list[str]:
+        """Words for the hand-written operations that `way` does not have."""
+        hand_written = [old for old in self.old(members) if is_hand_written(old.operation)]
+        return [
+            old.words
+            for old in hand_written
+            if not _is_of_state(old.operation)
+            and (way == "compact" or (way != "verbatim" and not self.matters(old)))
+        ]
+
+    def carried(self, members: Iterable[Key], way: str) -> list[str]:
+        """Words for those that it has."""
+        if way == "compact":
+            return []
+        olds = [old for old in self.old(members) if is_hand_written(old.operation)]
+        return [old.words for old in olds if way == "verbatim" or self.matters(old)]
+
+    def candidate(self, way: str, members: Sequence[Key], before: Sequence[Key]) -> Candidate:
+        """A segment with `members`, after the app's earlier migrations `before`, in this way.
+
+        Raises `Impossible` with the reason.
+        """
+        if way in ("compact", "compact+tail"):
+            return self._compact(way, members, before)
+        olds = self.old(members)
+        if way == "faithful":
+            olds = [o for o in olds if not is_hand_written(o.operation) or self._stays(o)]
+        atomic = all(self._loader.disk_migrations[tuple(key)].atomic for key in members)
+        label = members[0][0]
+        operations = [old.operation for old in olds]
+        if way == "faithful":
+            operations = _optimized(operations, label)
+        origins = {id(old.operation): old.key for old in olds}
+        return Candidate(
+            way, operations, [origins.get(id(each), olds[-1].key) for each in operations], atomic
+        )
+
+    def _stays(self, old: Old) -> bool:
+        return _is_of_state(old.operation) or self.matters(old)
+
+    def _compact(self, way: str, members: Sequence[Key], before: Sequence[Key]) -> Candidate:
+        olds = self.old(members)
+        operations = [old.operation for old in olds if _is_extension(old.operation)]
+        operations += self._derived(members, before)
+        atomic = True
+        if way == "compact+tail":
+            tail = [old for old in olds if is_hand_written(old.operation) and self.matters(old)]
+            operations += [old.operation for old in tail]
+            atomic = all(self._loader.disk_migrations[old.key].atomic for old in tail)
+        return Candidate(way, operations, [], atomic)
+
+    def _derived(self, members: Sequence[Key], before: Sequence[Key]) -> list[Any]:
+        """What the autodetector finds between the states before and after."""
+        label = members[0][0]
+        after = normalised(self._state([*before, *members]))
+        earlier = self._state(before).models if before else {}
+        models = {key: model for key, model in after.models.items() if key[0] != label}
+        models.update({key: model for key, model in earlier.items() if key[0] == label})
+        start = normalised(ProjectState(models, real_apps=after.real_apps))
+        questioner = script.questioner(set())
+        found = self._autodetector(start, after, questioner).changes(graph=self._loader.graph)
+        if questioner.asked:
+            raise Impossible(f"Django has a question: {questioner.asked[0].text}")
+        if set(found) - {label}:
+            raise Impossible("models of other apps would change with it")
+        operations = [each for migration in found.get(label, ()) for each in migration.operations]
+        return list(MigrationOptimizer().optimize(operations, label))
+
+    def _state(self, keys: Sequence[Key]) -> Any:
+        nodes = [tuple(key) for key in keys]
+        return self._loader.graph.make_state(
+            nodes=nodes, at_end=True, real_apps=self._loader.unmigrated_apps
+        )
+
+
+class Impossible(Exception):
+    """A segment cannot be written in some way; the text says why."""
+
+
+def normalised(state: Any) -> Any:
+    """In the form that states of models have; the autodetector demands it of both sides."""
+    state = state.clone()
+    for model in state.models.values():
+        for name in ("unique_together", "index_together"):
+            if model.options.get(name):
+                model.options[name] = {tuple(fields) for fields in model.options[name]}
+        for name in ("indexes", "constraints"):  # RenameIndex may leave one in a state twice
+            if model.options.get(name):
+                model.options[name] = list(
+                    {each.name: each for each in model.options[name]}.values()
+                )
+    return state
+
+
+def is_hand_written(operation: Any) -> bool:
+    """Whether no autodetector would write such an operation."""
+    if isinstance(
+        operation,
+        (migrations.RunPython, migrations.RunSQL, migrations.SeparateDatabaseAndState),
+    ):
+        return True
+    return not type(operation).__module__.startswith(
+        ("django.db.migrations.operations", "django.contrib.postgres.operations")
+    )
+
+
+def _is_of_state(operation: Any) -> bool:
+    """Whether it changes the project state too, so that the autodetector finds what it did."""
+    if isinstance(operation, migrations.RunPython):
+        return False
+    if isinstance(operation, migrations.RunSQL):
+        return bool(operation.state_operations)
+    if isinstance(operation, migrations.SeparateDatabaseAndState):
+        return bool(operation.state_operations)
+    return type(operation).state_forwards is not Operation.state_forwards
+
+
+def _is_extension(operation: Any) -> bool:
+    return any(
+        kind.__name__ in ("CreateExtension", "CreateCollation")
+        and kind.__module__ == "django.contrib.postgres.operations"
+        for kind in type(operation).__mro__
+    )
+
+
+def _talks_sql(code: Any) -> bool:
+    """Whether a function uses its schema editor, for more than the name of its database."""
+    try:
+        source = inspect.getsource(code)
+    except (OSError, TypeError):
+        return True
+    body = source.partition(":\n")[2] or source.partition(":")[2]
+    body = body.replace("schema_editor.connection.alias", "")
+    return any(word in body for word in _TALKS_SQL)
+
+
+def _changes_what_was_there(operation: Any, after: Sequence[Old]) -> bool:
+    """Whether rows that were written before it would not fit the final tables, or the code that
+    wrote them the final models."""
+    made = {
+        str(each.operation.name).lower()
+        for each in after
+        if isinstance(each.operation, migrations.CreateModel)
+    }
+    if isinstance(operation, (migrations.RenameField, migrations.RenameModel)):
+        return True
+    if isinstance(operation, (migrations.RemoveField, migrations.DeleteModel)):
+        name = getattr(operation, "model_name", None) or operation.name
+        return str(name).lower() not in made
+    if isinstance(operation, migrations.AddField):
+        field = operation.field
+        given = field.has_default() and operation.preserve_default
+        needs = not field.null and not field.many_to_many and not given
+        return needs and operation.model_name.lower() not in made
+    return False
+
+
+def _optimized(operations: list[Any], label: str) -> list[Any]:
+    """As ``squashmigrations`` does; but nothing goes because it is called elidable."""
+    flagged = [each for each in operations if getattr(each, "elidable", False)]
+    passing = [each.field for each in operations if not getattr(each, "preserve_default", True)]
+    for each in flagged:
+        each.elidable = False
+    try:
+        found = MigrationOptimizer().optimize(operations, label)
+    finally:
+        for each in flagged:
+            each.elidable = True
+    return [_without_passing_defaults(each, passing) for each in found]
+
+
+def _without_passing_defaults(operation: Any, passing: Sequence[Any]) -> Any:
+    """The optimizer forgets that a default was for existing rows only, and would keep it."""
+    if isinstance(operation, migrations.CreateModel):
+        if any(field is each for _, field in operation.fields for each in passing):
+            fields = [
+                (name, _no_default(field) if any(field is each for each in passing) else field)
+                for name, field in operation.fields
+            ]
+            _, _, options = operation.deconstruct()
+            return type(operation)(**{**options, "name": operation.name, "fields": fields})
+    elif isinstance(operation, (migrations.AddField, migrations.AlterField)):
+        forgotten = operation.preserve_default and any(operation.field is each for each in passing)
+        if forgotten:
+            return type(operation)(operation.model_name, operation.name, operation.field, False)
+    return operation
+
+
+def _no_default(field: Any) -> Any:
+    clone = field.clone()
+    clone.default = NOT_PROVIDED
+    return clone
+
+
+def _described(operation: Any) -> str:
+    if isinstance(operation, migrations.RunPython):
+        name = getattr(operation.code, "__name__", type(operation.code).__name__)
+        return f"RunPython({name})"
+    if isinstance(operation, migrations.RunSQL):
+        text = operation.sql if isinstance(operation.sql, str) else "…"
+        line = " ".join(text.split())
+        return f"RunSQL({line[:60]}{'…' if len(line) > 60 else ''})"
+    return type(operation).__name__

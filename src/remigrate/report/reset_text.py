@@ -1,0 +1,206 @@
+"""A reset for a person at a terminal: what became of it, its proof, and what to tell others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from remigrate.report import reset_words as words
+from remigrate.report.escape import visible
+from remigrate.report.words import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from remigrate.outcome import Check, HandWritten, Reset, Verdict
+
+    Paint = Callable[[str, str], str]
+
+SIGNS: dict[Verdict, str] = {"proved": "✓", "differs": "✗", "failed": "✗", "skipped": "–"}
+_COLORS: dict[Verdict, str] = {
+    "proved": "green",
+    "differs": "red",
+    "failed": "red",
+    "skipped": "yellow",
+}
+_MARKS = {"add": ("+", "green"), "change": ("~", "yellow"), "delete": ("-", "red")}
+MOST_FILES = 20
+MOST_DIFFERENCES = 20
+
+
+def render(reset: Reset, paint: Paint, width: int = 100) -> str:
+    """The outcome in blocks, the verdict last. `paint(text, colour)` may colour."""
+    page = _Page(paint, width)
+    blocks = [
+        _diff(reset, paint) if reset.dry_run else "",
+        _apps(reset, page),
+        _files(reset, page),
+        _hand_written(reset, page),
+        _proof(reset, page),
+        _times(reset, page),
+        _refused(reset, page),
+        _warnings(reset, page),
+        _instructions(reset, page),
+    ]
+    return "\n".join([*(block for block in blocks if block), _verdict(reset, paint)])
+
+
+class _Page:
+    """Colours and the width of the lines."""
+
+    def __init__(self, paint: Paint, width: int) -> None:
+        self.paint, self.width = paint, width
+
+    def wrapped(self, text: str, first: str, others: str) -> list[str]:
+        """`text` in lines that begin with `first`, then with `others`."""
+        import textwrap
+
+        return textwrap.wrap(
+            visible(text), self.width, initial_indent=first, subsequent_indent=others,
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+
+    def block(self, title: str, lines: Iterable[str]) -> str:
+        """Lines under a title; empty without lines."""
+        text = "\n".join(lines)
+        return f"{self.paint(title, 'bold')}\n{text}\n" if text else ""
+
+
+def _verdict(reset: Reset, paint: Paint) -> str:
+    outcome, became, proof = words.headline(reset)
+    sign = "!" if outcome == "skipped" else SIGNS[outcome]
+    how = reset.strategy + (f" on base {reset.base[: words.SHORT]}" if reset.base else "")
+    said = paint(f"{sign} {became}", _COLORS[outcome])
+    rest = f"  {proof} " if proof else "  "
+    return f"{said}\n{rest}{paint(f'({visible(how)})', 'dim')}\n"
+
+
+def _diff(reset: Reset, paint: Paint) -> str:
+    lines = (visible(line) for line in reset.diff.rstrip("\n").split("\n"))
+    text = "\n".join(_diff_line(line, paint) for line in lines)
+    return f"{text}\n" if reset.diff else ""
+
+
+def _diff_line(line: str, paint: Paint) -> str:
+    if line.startswith(("diff ", "--- ", "+++ ")):
+        return paint(line, "bold")
+    color = {"+": "green", "-": "red", "@": "blue"}.get(line[:1])
+    return paint(line, color) if color else line
+
+
+def _apps(reset: Reset, page: _Page) -> str:
+    if not reset.apps:
+        return ""
+    names = [visible(app.label) for app in reset.apps]
+    wide = max(map(len, [*names, "App"]))
+    lines = [
+        f"  {name:{wide}}  {app.before:6,}  {app.after:5,}  {visible(app.how)}"
+        for name, app in zip(names, reset.apps, strict=True)
+    ]
+    before, after = words.totals(reset.apps)
+    if len(reset.apps) > 1:
+        lines.append(page.paint(f"  {'':{wide}}  {before:6,}  {after:5,}", "dim"))
+    hows = [how for how in words.HOWS if any(app.how == how for app in reset.apps)]
+    if reset.strategy == "squash":
+        lines += ["", *(page.paint(f"  {how}: {words.HOWS[how]}", "dim") for how in hows)]
+    return page.block(f"  {'App':{wide}}  Before  After  How", lines)
+
+
+def _files(reset: Reset, page: _Page) -> str:
+    in_order = sorted(reset.files, key=lambda file: list(_MARKS).index(file.action))
+    lines = []
+    for file in in_order[:MOST_FILES]:
+        sign, color = _MARKS[file.action]
+        lines.append(page.paint(f"  {sign} {visible(file.path)}", color))
+    return page.block(words.files(reset), [*lines, *_more(in_order, MOST_FILES, "  ")])
+
+
+def _more(items: Iterable[object], most: int, indent: str) -> list[str]:
+    left = len(list(items)) - most
+    return [f"{indent}… and {left:,} more"] if left > 0 else []
+
+
+def _hand_written(reset: Reset, page: _Page) -> str:
+    def lines(operations: tuple[HandWritten, ...], became: str) -> list[str]:
+        if not operations:
+            return []
+        head = f"  {counted(len(operations), 'operation')} {became}:"
+        shown = [
+            f"    {visible(f'{one.app}.{one.migration}')}  {visible(one.operation)}"
+            for one in operations
+        ]
+        return [head, *shown]
+
+    return page.block(
+        "Hand-written operations",
+        [
+            *lines(reset.carried, "carried over"),
+            *lines(reset.left_out, "left out for doing nothing on an empty database"),
+        ],
+    )
+
+
+def _proof(reset: Reset, page: _Page) -> str:
+    wide = max((len(visible(entry.check)) for entry in reset.proof), default=0)
+    databases = max((len(visible(entry.database or "")) for entry in reset.proof), default=0)
+    times = max((len(_time(entry)) for entry in reset.proof), default=0)
+    lines: list[str] = []
+    for entry in reset.proof:
+        database = f"{visible(entry.database or ''):{databases}}  " if databases else ""
+        mark = f"{SIGNS[entry.result]} {visible(entry.check):{wide}}"
+        lines += _check(entry, page, mark, f"{database}{_time(entry):>{times}}")
+    return page.block("Proof", lines)
+
+
+def _time(entry: Check) -> str:
+    return words.took(entry.seconds) if entry.result != "skipped" else ""
+
+
+def _check(entry: Check, page: _Page, mark: str, columns: str) -> list[str]:
+    start = f"  {mark}  {columns}  "
+    first, *others = page.wrapped(words.said(entry), start, "      ") or [start.rstrip()]
+    painted = page.paint(mark, _COLORS[entry.result])
+    lines = [first.replace(mark, painted, 1), *others]
+    for difference in entry.differences[:MOST_DIFFERENCES]:
+        wrapped = page.wrapped(difference, "      ", "        ")
+        lines += [page.paint(line, "red") for line in wrapped]
+    lines += _more(entry.differences, MOST_DIFFERENCES, "      ")
+    for note in entry.notes:
+        lines += [page.paint(line, "dim") for line in page.wrapped(note, "      ", "        ")]
+    return lines
+
+
+def _times(reset: Reset, page: _Page) -> str:
+    return page.block(
+        "A fresh migrate",
+        (
+            f"  {visible(time.database)}  {words.took(time.before)} before, "
+            f"{words.took(time.after)} after ({words.faster(time.before, time.after)})"
+            for time in reset.times
+        ),
+    )
+
+
+def _refused(reset: Reset, page: _Page) -> str:
+    lines: list[str] = []
+    for refused in reset.refused:
+        lines += page.wrapped(f"✗ {refused.app}: {refused.why}", "  ", "    ")
+    return page.block("Refused, left as they are", lines)
+
+
+def _warnings(reset: Reset, page: _Page) -> str:
+    lines: list[str] = []
+    for warning in reset.warnings:
+        lines += [page.paint(line, "yellow") for line in page.wrapped(warning, "  ! ", "    ")]
+    return page.block("Warnings", lines)
+
+
+def _instructions(reset: Reset, page: _Page) -> str:
+    lines: list[str] = []
+    who = ""
+    for told in words.instructions(reset):
+        if told.who != who:
+            lines.append(f"  {told.who}")
+            who = told.who
+        lines += page.wrapped(told.text, "    → ", "      ")
+        lines += [page.paint(f"        {visible(command)}", "bold") for command in told.commands]
+    return page.block("What to tell others", lines)

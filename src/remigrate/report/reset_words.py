@@ -1,0 +1,248 @@
+"""What is said of a reset in every format: the verdict, the checks, what others have to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from remigrate.report.words import counted, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from remigrate.outcome import Action, AppReset, Check, CheckName, How, Reset, Verdict
+
+MEANINGS: dict[CheckName, str] = {
+    "graph": "Django loads the new files, no conflict and no circle",
+    "state": "the migrations add up to the same models",
+    "drift": "models and migrations agree",
+    "fresh-schema": "an empty database gets the same schema",
+    "fresh-data": "an empty database gets the same rows",
+    "upgrade": "a database at base moves on and keeps its rows",
+    "lagging": "a database behind base is stopped in time",
+}
+HOWS: dict[How, str] = {
+    "compact": "written anew from what the models were at that point",
+    "compact+tail": "written anew, then the hand-written operations in their old order",
+    "faithful": "the old operations in their old order, optimized",
+}
+_DONE: dict[Action, str] = {"add": "added", "change": "changed", "delete": "deleted"}
+SHORT = 12
+"""Digits of a commit's id."""
+
+
+class Instruction(NamedTuple):
+    """What somebody else has to do, or may leave."""
+
+    who: str
+    text: str
+    commands: tuple[str, ...] = ()
+    """To be typed in this order; names in them are quoted for a shell."""
+
+
+class Headline(NamedTuple):
+    """What a reset came to."""
+
+    outcome: Verdict
+    """``skipped`` for whatever is not proved whole."""
+    became: str
+    proof: str
+    """Empty when there was nothing to prove."""
+
+
+def headline(reset: Reset) -> Headline:
+    """How good it is, and the same in words."""
+    if not reset.apps:
+        if reset.refused:
+            refused = counted(len(reset.refused), "app")
+            return Headline("failed", f"Nothing was reset, {refused} refused", "")
+        return Headline("proved", "Nothing to reset", "")
+    became, proof = _became(reset), _proof(reset.proof)
+    outcome = worst(entry.result for entry in reset.proof)
+    if outcome == "proved" and (reset.refused or not reset.proof):
+        outcome = "skipped"
+    if reset.written:
+        return Headline(outcome, became[:1].upper() + became[1:], proof)
+    if reset.dry_run:
+        return Headline(outcome, f"Dry run, nothing was written: {became}", proof)
+    return Headline("failed", f"Nothing was written: {became}", proof)
+
+
+def _became(reset: Reset) -> str:
+    before, after = totals(reset.apps)
+    would = "became" if reset.written else "would become"
+    of_apps = counted(len(reset.apps), "app")
+    became = f"{counted(before, 'migration')} of {of_apps} {would} {after:,}"
+    return f"{became}, {counted(len(reset.refused), 'app')} refused" if reset.refused else became
+
+
+def _proof(proof: tuple[Check, ...]) -> str:
+    results = [entry.result for entry in proof]
+    if not results:
+        return "unproved, no check ran"
+    if results.count("proved") == len(results):
+        return f"proved by {counted(len(results), 'check')}"
+    order: tuple[Verdict, ...] = ("failed", "differs", "skipped", "proved")
+    said = [f"{results.count(result)} {result}" for result in order if result in results]
+    return f"{counted(len(results), 'check')}: {listed(said)}"
+
+
+def worst(results: Iterable[Verdict]) -> Verdict:
+    """The result that counts for all of them; proved when there is none."""
+    found = set(results)
+    order: tuple[Verdict, ...] = ("failed", "differs", "skipped")
+    return next((result for result in order if result in found), "proved")
+
+
+def said(entry: Check) -> str:
+    """What there is to say of one check in a few words."""
+    if entry.result == "proved":
+        return entry.why or MEANINGS.get(entry.check, "")
+    found = counted(len(entry.differences), "difference") if entry.differences else ""
+    return f"{entry.result}: {entry.why or found}".rstrip(": ")
+
+
+def totals(apps: tuple[AppReset, ...]) -> tuple[int, int]:
+    """Migrations before and after, of all apps together."""
+    return sum(app.before for app in apps), sum(app.after for app in apps)
+
+
+def took(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``2 min 5 s``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    return f"{whole} s" if whole < 60 else f"{whole // 60:,} min {whole % 60} s"
+
+
+def faster(before: float, after: float) -> str:
+    """How the two times compare."""
+    if after <= 0 or before <= 0 or 0.95 < before / after < 1.05:
+        return "about the same"
+    if before > after:
+        return f"{before / after:.1f} times faster"
+    return f"{after / before:.1f} times slower"
+
+
+def files(reset: Reset) -> str:
+    """How many files were added, changed and deleted; empty without any."""
+    actions = [file.action for file in reset.files]
+    counts = {action: actions.count(action) for action in _DONE if action in actions}
+    if reset.written:
+        said = [f"{number:,} {_DONE[action]}" for action, number in counts.items()]
+    else:
+        said = [f"{number:,} to {action}" for action, number in counts.items()]
+    return f"{counted(len(actions), 'file')}, {listed(said)}" if said else ""
+
+
+def instructions(reset: Reset) -> list[Instruction]:
+    """What to tell deployers and teammates. Empty where there is nothing that they could get."""
+    if not reset.apps or not (reset.written or reset.dry_run):
+        return []
+    told = {"squash": _squashed, "fresh": _fresh}.get(reset.strategy, _moved)(reset)
+    stale = [app for app in reset.apps if app.renewed and reset.strategy != "fresh"]
+    if stale:
+        told.append(_step_back(stale))
+    return [*told, *(Instruction("Everybody", text) for text in reset.advice)]
+
+
+def _squashed(reset: Reset) -> list[Instruction]:
+    if reset.finished:
+        return [
+            Instruction(
+                "Deployers",
+                "Deploy this where every database has recorded the squash: `migrate` ran there "
+                "since the squash was deployed. For all others the squash is a new migration, and "
+                "`migrate` fails on tables that are there already.",
+            ),
+            _AS_USUAL,
+        ]
+    if reset.kept:
+        return [
+            _AS_USUAL._replace(
+                text="Run `migrate` as usual. A database that is behind goes through the replaced "
+                "files, which are still there; one that is not only records the squash."
+            ),
+            Instruction(
+                "Deployers",
+                "Once every database has recorded the squash, remove what it replaced:",
+                ("remigrate reset --finish",),
+            ),
+        ]
+    return [_first(reset), _guard(reset), _AS_USUAL, _BRANCHES]
+
+
+def _first(reset: Reset) -> Instruction:
+    commit = reset.base or reset.start
+    named = f"commit `{commit[:SHORT]}`" if commit else "the commit before this reset"
+    return Instruction(
+        "Deployers",
+        f"Every database must have been deployed with {named} first: all its migrations applied. "
+        "`python manage.py migrate --check` of that commit says so with exit code 0.",
+    )
+
+
+def _guard(reset: Reset) -> Instruction:
+    if reset.guarded:
+        return Instruction(
+            "Deployers",
+            "A guard stops `migrate` on a database that is behind, before anything was changed, "
+            "and names what to deploy first.",
+        )
+    return Instruction(
+        "Deployers",
+        "There is no guard. On a database that is behind, Django skips the squash in silence: "
+        "`migrate` ends with exit code 0, and the missing tables and columns never come.",
+    )
+
+
+_AS_USUAL = Instruction(
+    "Deployers",
+    "Then run `migrate` as usual. It records the squash and runs nothing of it again.",
+)
+_BRANCHES = Instruction(
+    "Teammates",
+    "An open branch that adds migrations: merge this into it, then put its own on top:",
+    ("remigrate reset --strategy rebase --base BRANCH",),
+)
+
+
+def _fresh(reset: Reset) -> list[Instruction]:
+    return [
+        Instruction(
+            "Deployers",
+            "Do not deploy this to a database that is to be kept: without `replaces`, `migrate` "
+            "would make the tables a second time, and fails. For such a database there is "
+            "`--strategy squash`.",
+        ),
+        Instruction("Teammates", "Drop the development database, make it anew, run `migrate`."),
+    ]
+
+
+def _moved(reset: Reset) -> list[Instruction]:
+    return [
+        Instruction(
+            "Deployers",
+            "Run `migrate` as usual. Nothing that has landed was touched, so no database has to be "
+            "deployed with anything first.",
+        )
+    ]
+
+
+def _step_back(stale: list[AppReset]) -> Instruction:
+    return Instruction(
+        "Teammates",
+        "A database that has applied the new migrations of this branch as they were knows names "
+        "that are gone. Step back before pulling, while the old files are there; or drop the "
+        "database and make it anew:",
+        tuple(
+            f"python manage.py migrate {_quoted(app.label)} {_quoted(app.landed or 'zero')}"
+            for app in stale
+        ),
+    )
+
+
+def _quoted(name: str) -> str:
+    # Whoever named a migration must not decide what a teammate's shell does.
+    import shlex
+
+    return shlex.quote(name)

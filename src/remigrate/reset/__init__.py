@@ -1,0 +1,1 @@
+"""Short histories that are proved to be the same database."""

@@ -1,0 +1,182 @@
+"""The strategies ``rebase`` and ``merge``: what has landed stays; plan the rest, and prove it.
+
+What the old files build when Django runs both sides of a conflict is what the new ones must build.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from remigrate.outcome import AppReset, Refused
+from remigrate.reset import merging, prove, rebase, request
+from remigrate.reset.squash import Found, demand_migrated, view_of
+from remigrate.reset.strategy import PIN, Question
+from remigrate.reset.writing import FileChange
+from remigrate.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from remigrate.model import Key
+    from remigrate.options import Options
+    from remigrate.reset.ground import Ground
+    from remigrate.reset.squash import Ask
+    from remigrate.reset.strategy import Rewrite
+
+
+class Proved(NamedTuple):
+    """A rewrite, and what came of trying it."""
+
+    rewrite: Rewrite
+    changes: tuple[FileChange, ...]
+    judgement: prove.Judgement | None
+
+
+def run(ground: Ground, options: Options, ask: Ask, say: Callable[[str], None]) -> Found:
+    """Bring every target to one leaf; apps for which that is not safe are refused."""
+    asked = Question(ground.graph, ground.landed, ground.targets, ground.read, _pins(ground))
+    trial = _Trial(ground, ask, say)
+    if options.strategy == "rebase":
+        found = trial.of(rebase.rebase(asked))
+    else:
+        found = _merged(asked, trial)
+    return _told(ground, found)
+
+
+def _merged(asked: Question, trial: _Trial) -> Proved:
+    """Merge what can be judged by reading; where it cannot, both orders are run."""
+    stamp = time.strftime("%Y%m%d_%H%M")
+    doubtful = [
+        found.app
+        for app in asked.targets
+        if (found := merging.conflict(asked, app)) is not None and found.why
+    ]
+    proved = trial.of(merging.merge(asked, stamp, doubtful))
+    if not doubtful or proved.judgement is None or proved.judgement.holds:
+        return proved
+    return trial.of(merging.merge(asked, stamp))
+
+
+class _Trial:
+    """Rewrites, tried against the old history, which is migrated once."""
+
+    def __init__(self, ground: Ground, ask: Ask, say: Callable[[str], None]) -> None:
+        self._ground, self._ask, self._say = ground, ask, say
+        self._record: dict[str, Any] = {}
+
+    def of(self, rewrite: Rewrite) -> Proved:
+        """Migrate with the rewritten files, and judge."""
+        changes = _changes(rewrite)
+        if not changes:
+            return Proved(rewrite, (), None)
+        gone = self._gone(changes)
+        renamed = {(app, old) for app, old, _ in rewrite.renames}
+        if not self._record:
+            self._say("migrating the old history …")
+            self._record = self._recorded(gone, renamed)
+        self._say("proving the new history …")
+        side = bool(self._record["sides"]) and self._record["side"] is None
+        data = {
+            "gone": gone,
+            "upgrade": ["base", "side"] if side else ["base"],
+            "lagging": False,
+        }
+        proof = self._ask("prove", view_of(changes), data)
+        labels = {self._ground.graph.apps[app].label for app in _apps(changes)}
+        expected = prove.Expected(frozenset(), frozenset(labels), replaces=False)
+        return Proved(rewrite, changes, prove.judged(self._record, proof, expected))
+
+    def _recorded(self, gone: list[Any], renamed: set[Key]) -> dict[str, Any]:
+        ground = self._ground
+        new = [key for key in sorted(ground.graph.nodes) if key not in ground.landed]
+        # A database that applied a name which is gone cannot be moved on.
+        side = [] if renamed else [key for key in new if self._is_leaf(key)]
+        data = {
+            "new": [self._name(key) for key in new],
+            "lag": [],
+            "gone": gone,
+            "segments": [],
+            "again": True,
+            "side": [self._name(key) for key in side],
+        }
+        record = self._ask("record", View(), data)
+        demand_migrated(record)
+        return {**record, "sides": side}
+
+    def _is_leaf(self, key: Key) -> bool:
+        children = self._ground.graph.children[key]
+        return all(child[0] != key[0] for child in children)
+
+    def _name(self, key: Key) -> tuple[str, str]:
+        return (self._ground.graph.apps[key[0]].label, key[1])
+
+    def _gone(self, changes: Iterable[FileChange]) -> list[Any]:
+        paths = {migration.path: key for key, migration in self._ground.graph.files.items()}
+        return [
+            [*self._name(paths[each.path]), request.text(each.before)]
+            for each in changes
+            if each.path in paths
+        ]
+
+
+def _pins(ground: Ground) -> Mapping[str, bytes]:
+    found = {}
+    for app in ground.targets:
+        content = ground.file(f"{app}/{PIN}")
+        if content is not None:
+            found[app] = content
+    return found
+
+
+def _changes(rewrite: Rewrite) -> tuple[FileChange, ...]:
+    return tuple(
+        FileChange(
+            edit.path,
+            "add" if edit.before is None else "delete" if edit.after is None else "change",
+            edit.after or b"",
+            edit.before or b"",
+        )
+        for edit in rewrite.edits
+    )
+
+
+def _apps(changes: Iterable[FileChange]) -> set[str]:
+    return {each.path.rpartition("/")[0] for each in changes}
+
+
+def _told(ground: Ground, found: Proved) -> Found:
+    graph = ground.graph
+    apps = []
+    for app in sorted(_apps(found.changes) & set(graph.apps)):
+        own = [key for key in graph.files if key[0] == app and key in graph.nodes]
+        added = sum(1 for each in found.changes if _is_of(each, app, "add"))
+        gone = sum(1 for each in found.changes if _is_of(each, app, "delete"))
+        landed = [key[1] for key in own if key in ground.landed]
+        renewed = any(renamed == app for renamed, _, _ in found.rewrite.renames)
+        apps.append(
+            AppReset(
+                graph.apps[app].label,
+                len(own),
+                len(own) + added - gone,
+                "faithful",
+                max(landed, default="zero"),
+                renewed,
+            )
+        )
+    refused = [
+        Refused(graph.apps[each.app].label if each.app in graph.apps else each.app, each.why)
+        for each in found.rewrite.refused
+    ]
+    return Found(
+        found.changes,
+        tuple(apps),
+        found.judgement,
+        tuple(refused),
+        warnings=found.rewrite.notes,
+    )
+
+
+def _is_of(change: FileChange, app: str, action: str) -> bool:
+    folder, _, name = change.path.rpartition("/")
+    return folder == app and change.action == action and name.endswith(".py")

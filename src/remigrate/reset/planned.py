@@ -1,0 +1,70 @@
+"""A plan for a reset: plain values."""
+
+from typing import Literal, NamedTuple
+
+from remigrate.model import Key
+
+Name = tuple[str, str]
+"""(app label, migration name), as migrations name each other."""
+
+
+class Segment(NamedTuple):
+    """A migration of the new history: a written one, or a single one that stays."""
+
+    app: str
+    """Path of the migrations package."""
+    label: str
+    name: str
+    members: tuple[Key, ...]
+    """What it stands for, in the order in which it runs; empty for a guard of its own."""
+    replaces: tuple[Name, ...]
+    parents: tuple[Name, ...]
+    """Its dependencies, but for the swappable ones."""
+    swappable: tuple[str, ...]
+    """Settings that it depends on the first migration of, as in ``AUTH_USER_MODEL``."""
+    run_before: tuple[Name, ...]
+    initial: bool
+    """Whether one of its members was an initial migration."""
+    landed: bool
+    written: bool
+    """False where the one member stays; its file may still be pointed anew."""
+    guards: tuple[Key, ...] = ()
+    """Squashes that it must find complete in the database before anything else runs."""
+
+    @property
+    def key(self) -> Key:
+        return (self.app, self.name)
+
+
+class Repoint(NamedTuple):
+    """An entry of a migration that stays, and the one to take its place.
+
+    Where the new one is in the same list already, the old one may simply go.
+    """
+
+    origin: Key
+    path: str
+    attribute: Literal["dependencies", "run_before"]
+    line: int
+    old: Name
+    new: Name
+
+
+class Refusal(NamedTuple):
+    """An app that was asked for and stays as it is."""
+
+    app: str
+    label: str
+    """Empty for a folder that is no app."""
+    why: str
+
+
+class Plan(NamedTuple):
+    """The new history of the target apps, and what it asks of the rest."""
+
+    segments: tuple[Segment, ...]
+    """In an order in which they can be generated: each after all that it depends on."""
+    deleted: tuple[Key, ...]
+    """Files that go; not those that a written segment takes the name of."""
+    repoints: tuple[Repoint, ...]
+    refused: tuple[Refusal, ...]

@@ -1,0 +1,231 @@
+"""Judges a new history by what databases became of both: the checks of the proof.
+
+Pure: the databases were migrated by the probe. A difference is put down to apps, as far as it can
+be told whose it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from remigrate.outcome import Check
+from remigrate.reset import compare
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from remigrate.outcome import Verdict
+    from remigrate.reset.comparison import Comparison
+
+    Reply = Mapping[str, Any]
+
+GUARDED = "This database is behind:"
+"""How the guard's message begins."""
+
+
+class Judgement(NamedTuple):
+    """The checks, and whose fault it is where one does not hold."""
+
+    checks: tuple[Check, ...]
+    blamed: frozenset[str] = frozenset()
+    """Labels; empty when all holds, or when nobody knows."""
+    failed: tuple[str, str] | None = None
+    """(label, name) of the new migration that an empty database could not get past."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing differs and nothing failed."""
+        return not self.reasons
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """In words, one for each check that does not hold."""
+        wrong = [check for check in self.checks if check.result in ("differs", "failed")]
+        return tuple(
+            f"{check.check}: {'; '.join(check.differences[:5]) or check.why}" for check in wrong
+        )
+
+
+class Expected(NamedTuple):
+    """What the plan says that should happen."""
+
+    written: frozenset[str]
+    """New migrations as ``label.name`` that replace landed ones: none of them may run on a database
+    at base."""
+    apps: frozenset[str]
+    """Labels of the apps that are reset."""
+    replaces: bool
+    """Whether anything that has landed is replaced."""
+    lagging: str = ""
+    """Why no database behind base was tried; empty where one was."""
+    no_upgrade: str = ""
+    """Why no existing database was tried; empty where one was."""
+
+
+def database(record: Reply) -> str:
+    """Vendor and version."""
+    return f"{record['vendor']} {record['version']}"
+
+
+def judged(record: Reply, proof: Reply, expected: Expected) -> Judgement:
+    """Compare what the old history built with what the new one did."""
+    fresh = proof["fresh"]
+    graph = _graph(proof)
+    if fresh["failed"]:
+        return _not_migrated(record, graph, fresh)
+    owners = _Owners(record)
+    state, of_state = _state(record, proof)
+    drift, of_drift = _drift(proof, expected)
+    schema = compare.schemas(record["schema"], fresh["schema"])
+    rows = compare.rows(record["rows"], fresh["rows"], record["again"])
+    checks = [graph, state, drift, _compared("fresh-schema", record, schema, fresh["seconds"])]
+    checks.append(_compared("fresh-data", record, rows, 0.0))
+    blamed = of_state | of_drift | owners.of(schema) | owners.of(rows)
+    for check, labels in _upgrades(record, proof, expected, owners):
+        checks.append(check)
+        blamed |= labels
+    if expected.replaces:
+        checks.append(_lagging(record, proof, expected))
+    return Judgement(tuple(checks), frozenset(blamed))
+
+
+def _graph(proof: Reply) -> Check:
+    leaves = [f"{label}: {', '.join(names)}" for label, names in proof["conflicts"].items()]
+    if leaves:
+        return Check("graph", None, "differs", "several leaves", 0.0, tuple(leaves))
+    return Check("graph", None, "proved")
+
+
+def _not_migrated(record: Reply, graph: Check, fresh: Reply) -> Judgement:
+    failed = fresh["failed"]
+    why = f"{failed['app']}.{failed['name']}: {failed['operation']}: {failed['message']}"
+    checks = (graph, Check("fresh-schema", database(record), "failed", why, fresh["seconds"]))
+    return Judgement(checks, frozenset([failed["app"]]), (failed["app"], failed["name"]))
+
+
+def _state(record: Reply, proof: Reply) -> tuple[Check, set[str]]:
+    old, new = record["states"], proof["states"]
+    differences: list[str] = []
+    blamed: set[str] = set()
+    for model in sorted({*old, *new}):
+        found = _model(model, old.get(model), new.get(model))
+        differences += found
+        if found:
+            blamed.add(model.partition(".")[0])
+    return Check("state", None, _verdict(differences), "", 0.0, tuple(differences)), blamed
+
+
+def _verdict(differences: Sequence[object]) -> Verdict:
+    return "differs" if differences else "proved"
+
+
+def _model(name: str, old: Mapping[str, str] | None, new: Mapping[str, str] | None) -> list[str]:
+    if old is None or new is None:
+        return [f"{name}: only the {'new' if old is None else 'old'} history has this model"]
+    return [
+        f"{name}, {part}: {old.get(part, 'not there')} became {new.get(part, 'not there')}"
+        for part in sorted({*old, *new})
+        if old.get(part) != new.get(part)
+    ]
+
+
+def _drift(proof: Reply, expected: Expected) -> tuple[Check, set[str]]:
+    changes = [change for change in proof["drift"]["changes"] if change["app"] in expected.apps]
+    words = tuple(
+        f"{change['app']}: {operation['text']}"
+        for change in changes
+        for operation in change["operations"]
+    )
+    blamed = {change["app"] for change in changes}
+    return Check("drift", None, _verdict(changes), "", 0.0, words), blamed
+
+
+def _compared(name: Any, record: Reply, found: Comparison, seconds: float) -> Check:
+    words = tuple(each.text for each in found.differences)
+    return Check(name, database(record), _verdict(words), "", seconds, words, found.notes)
+
+
+def _upgrades(
+    record: Reply, proof: Reply, expected: Expected, owners: _Owners
+) -> list[tuple[Check, set[str]]]:
+    if not proof["upgrade"]:
+        check = Check("upgrade", database(record), "skipped", expected.no_upgrade or "not tried")
+        return [(check, set())]
+    return [
+        _upgrade(record, name, found, expected, owners) for name, found in proof["upgrade"].items()
+    ]
+
+
+def _upgrade(
+    record: Reply, name: str, found: Reply, expected: Expected, owners: _Owners
+) -> tuple[Check, set[str]]:
+    """From one database, which the old files would have made what `record` tells."""
+    wanted = record["upgrade"] if name == "base" else {**record, "failed": None}
+    where = database(record)
+    if wanted["failed"]:
+        why = f"the old files cannot do it either: {wanted['failed']}"
+        return Check("upgrade", where, "skipped", why), set()
+    if found["failed"]:
+        why = f"{found['failed']['app']}.{found['failed']['name']}: {found['failed']['message']}"
+        return Check("upgrade", where, "failed", f"{_FROM[name]}: {why}"), {found["failed"]["app"]}
+    twice = [each for each in found["ran"] if each in expected.written]
+    schema = compare.schemas(wanted["schema"], found["schema"])
+    rows = compare.rows(wanted["rows"], found["rows"], record["again"])
+    differences = [f"{each} ran although all of it was applied" for each in twice]
+    differences += [each.text for each in (*schema.differences, *rows.differences)]
+    blamed = {each.partition(".")[0] for each in twice} | owners.of(schema) | owners.of(rows)
+    check = Check(
+        "upgrade",
+        where,
+        _verdict(differences),
+        _FROM[name] + (_planted(record["planted"]) if name == "base" else ""),
+        found["seconds"],
+        tuple(differences),
+        schema.notes + rows.notes,
+    )
+    return check, blamed
+
+
+_FROM = {
+    "base": "from a database at base, ",
+    "old": "from a database that applied all of the old files",
+    "side": "from a database of this branch alone",
+}
+
+
+def _planted(planted: Reply) -> str:
+    rows = sum(planted["planted"].values())
+    left = len(planted["left"])
+    without = f", {left} without" if left else ""
+    return f"with {rows} rows planted in {len(planted['planted'])} tables{without}"
+
+
+def _lagging(record: Reply, proof: Reply, expected: Expected) -> Check:
+    found = proof.get("lagging")
+    where = database(record)
+    if found is None:
+        return Check("lagging", where, "skipped", expected.lagging or "not tried")
+    said = found["said"] or ""
+    if said.startswith(GUARDED):
+        return Check("lagging", where, "proved", f"stopped: {said}", found["seconds"])
+    why = f"stopped by something else: {said}" if said else "migrate went through in silence"
+    return Check("lagging", where, "failed", why, found["seconds"])
+
+
+class _Owners:
+    """Tells whose table it is, and who wrote to it."""
+
+    def __init__(self, record: Reply) -> None:
+        self._tables: dict[str, set[str]] = {}
+        for table, label in record["tables"].items():
+            self._tables.setdefault(table, set()).add(label)
+        for label, _, _, tables in record["effects"]:
+            for table in tables:
+                self._tables.setdefault(table, set()).add(label)
+
+    def of(self, found: Comparison) -> set[str]:
+        """Labels of the apps that the differences can be put down to."""
+        return set(self._labels(each.table for each in found.differences))
+
+    def _labels(self, tables: Iterable[str]) -> Collection[str]:
+        return {label for table in tables for label in self._tables.get(table, ())}

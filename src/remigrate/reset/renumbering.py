@@ -1,0 +1,76 @@
+"""New numbers for migrations that move behind others."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from remigrate.reset.names import number
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+_SQUASHED = re.compile(r"(?P<before>.*_squashed_)(?P<number>\d+)(?P<after>.*)", re.DOTALL)
+
+
+def leading(name: str) -> int | None:
+    """The number that a migration's name starts with."""
+    match = re.match(r"\d+", name)
+    return int(match[0]) if match else None
+
+
+def renumbered(
+    order: Collection[str],
+    fixed: Collection[str],
+    taken: Collection[str],
+    members: Mapping[str, tuple[str, ...]],
+) -> dict[str, str]:
+    """A name for each of `order`: the next numbers behind those of `fixed`, the words kept.
+
+    None of `taken` is given again. A squash takes the numbers of its `members`, where these are
+    renamed with it. Names without a number stay.
+    """
+    last = max((have for name in fixed if (have := number(name)) is not None), default=0)
+    found: dict[str, str] = {}
+    taken = {name.casefold() for name in taken}
+    for name in order:
+        old = leading(name)
+        if old is None:
+            found[name] = name
+        elif not members[name]:
+            step = last + 1 - old
+            while _shifted(name, step).casefold() in taken:
+                step += 1
+            found[name] = _shifted(name, step)
+            taken.add(found[name].casefold())
+            last = max(last, number(found[name]) or 0)
+    for name in order:
+        if name not in found:
+            found[name] = _over(name, [found[m] for m in members[name] if m in found])
+            while found[name].casefold() in taken:
+                found[name] += "_squashed"
+    return found
+
+
+def _shifted(name: str, step: int) -> str:
+    """`name` with `step` added to its numbers."""
+    match = _SQUASHED.match(name)
+    if match:
+        inner = _padded(match["number"], int(match["number"]) + step)
+        name = match["before"] + inner + match["after"]
+    return re.sub(r"\A\d+", lambda m: _padded(m[0], int(m[0]) + step), name)
+
+
+def _over(name: str, members: list[str]) -> str:
+    """The name of a squash of `members`, by their new names."""
+    numbers = [found for member in members if (found := leading(member)) is not None]
+    if not numbers:
+        return name
+    match = _SQUASHED.match(name)
+    if match:
+        name = match["before"] + _padded(match["number"], max(numbers)) + match["after"]
+    return re.sub(r"\A\d+", lambda m: _padded(m[0], min(numbers)), name)
+
+
+def _padded(like: str, value: int) -> str:
+    return f"{value:0{len(like)}}"

@@ -1,0 +1,102 @@
+"""What the project's Django is asked about a plan, as the probe's protocol has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from remigrate.graph import Graph
+    from remigrate.model import Key, Migration
+    from remigrate.reset.planned import Plan, Segment
+
+PARTS = (
+    *("scopes", "closure", "carrying"),
+    *("catalogue_sqlite_text", "catalogue_sqlite", "catalogue_postgresql", "catalogue_mysql"),
+    *("catalogue", "contents", "planting", "scratch", "moving", "rewriting", "states"),
+    *("guarding", "resetting"),
+)
+"""Of the probe, in the order in which they import each other."""
+Name = tuple[str, str]
+"""(app label, migration name)."""
+
+
+class History(NamedTuple):
+    """The old history and what is planned of it, in names that Django knows."""
+
+    gone: tuple[tuple[str, str, str], ...]
+    """(label, name, source) of migrations that will be deleted or replaced by another text."""
+    new: tuple[Name, ...]
+    """Migrations that have not landed."""
+    lag: tuple[Name, ...]
+    """Where to keep a copy of a database that is behind; empty for none."""
+    segments: tuple[Mapping[str, Any], ...]
+
+
+def history(
+    graph: Graph,
+    landed: Collection[Key],
+    plan: Plan,
+    read: Callable[[Migration], bytes],
+    message: str,
+) -> History:
+    """What the probe has to know of a plan. `message`: what a guard tells a lagging database."""
+
+    def name(key: Key) -> Name:
+        return (graph.apps[key[0]].label, key[1])
+
+    written = [segment for segment in plan.segments if segment.written]
+    gone = {key for segment in written for key in segment.members} | set(plan.deleted)
+    return History(
+        tuple((*name(key), text(read(graph.files[key]))) for key in sorted(gone)),
+        tuple(name(key) for key in sorted(graph.nodes) if key not in landed),
+        _lag(plan, name),
+        tuple(_segment(plan, segment, name, message) for segment in written),
+    )
+
+
+def _segment(
+    plan: Plan, segment: Segment, name: Callable[[Key], Name], message: str
+) -> dict[str, Any]:
+    before: list[Key] = []
+    for other in plan.segments:
+        if other.key == segment.key:
+            break
+        if other.app == segment.app:
+            before += other.members
+    return {
+        "app": segment.app,
+        "label": segment.label,
+        "name": segment.name,
+        "members": [name(key) for key in segment.members],
+        "before": [name(key) for key in before],
+        "dependencies": segment.parents,
+        "swappable": segment.swappable,
+        "run_before": segment.run_before,
+        "replaces": segment.replaces,
+        "initial": segment.initial,
+        "guards": [name(key) if key[0] != segment.app else (segment.label, key[1])
+                   for key in segment.guards],
+        "ways": None,
+        "message": message,
+    }  # fmt: skip
+
+
+def _lag(plan: Plan, name: Callable[[Key], Name]) -> tuple[Name, ...]:
+    """The middle of the longest squash that a guard asks about."""
+    guarded = {key for segment in plan.segments for key in segment.guards}
+    squashes: Sequence[Segment] = [each for each in plan.segments if each.key in guarded]
+    if not squashes:
+        return ()
+    members = max(squashes, key=lambda each: len(each.members)).members
+    return (name(members[(len(members) - 1) // 2]),) if len(members) > 1 else ()
+
+
+def text(content: bytes) -> str:
+    """A module as Python reads it."""
+    import io
+    import tokenize
+
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+    return content.decode(encoding)

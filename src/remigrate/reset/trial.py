@@ -1,0 +1,152 @@
+"""Finds, app by app, the most compact new migrations that build the same database.
+
+Each segment can be written in several ways (`remigrate.probe.rewriting` makes them). The most
+compact one that has a chance is tried first; where the proof finds a difference, only the apps that
+it can be put down to move on to their next way. An app for which no way is left is given up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from remigrate.reset import prove
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from remigrate.reset.prove import Expected, Judgement
+
+    Name = tuple[str, str]
+    Source = Mapping[Name, bytes]
+    """New files by (label, migration name)."""
+
+WAYS = ("compact", "compact+tail", "faithful", "verbatim")
+
+
+class Offer(NamedTuple):
+    """The ways to write one segment."""
+
+    name: Name
+    ways: tuple[str, ...]
+    """The possible ones, from the one to begin with."""
+    texts: Mapping[str, str]
+    left_out: Mapping[str, tuple[str, ...]]
+    carried: Mapping[str, tuple[str, ...]]
+    why_not: str
+    """Why there is no way at all; empty when there is one."""
+
+
+class GivenUp(NamedTuple):
+    """An app that no way of writing it does justice to."""
+
+    label: str
+    why: str
+
+
+class Trial(NamedTuple):
+    """The ways that were chosen, and the proof that they hold; or the apps to go on without."""
+
+    ways: Mapping[Name, str]
+    judgement: Judgement | None
+    proof: Mapping[str, Any]
+    given_up: tuple[GivenUp, ...] = ()
+    rounds: int = 0
+
+
+def offer(segment: Mapping[str, Any]) -> Offer:
+    """What the probe's answer offers for a segment."""
+    ways: Mapping[str, Mapping[str, Any]] = segment["ways"]
+    possible = [way for way in WAYS if "source" in ways.get(way, {})]
+    start = WAYS.index(segment["first"])
+    ordered = [way for way in possible if WAYS.index(way) >= start]
+    reasons = [str(found["impossible"]) for found in ways.values() if "impossible" in found]
+    return Offer(
+        (segment["label"], segment["name"]),
+        tuple(ordered or possible),
+        {way: str(ways[way]["source"]) for way in possible},
+        {way: tuple(ways[way]["left_out"]) for way in possible},
+        {way: tuple(ways[way]["carried"]) for way in possible},
+        "" if possible else "; ".join(dict.fromkeys(reasons)),
+    )
+
+
+class Search:
+    """The ways that are left for each segment."""
+
+    def __init__(self, found: list[Offer]) -> None:
+        self._offers = {offer.name: offer for offer in found}
+        self._at = dict.fromkeys(self._offers, 0)
+
+    def hopeless(self) -> tuple[GivenUp, ...]:
+        """Apps with a segment that cannot be written at all."""
+        return tuple(
+            GivenUp(name[0], offer.why_not)
+            for name, offer in self._offers.items()
+            if not offer.ways
+        )
+
+    def ways(self) -> dict[Name, str]:
+        """The way that each segment is written in now."""
+        return {name: offer.ways[self._at[name]] for name, offer in self._offers.items()}
+
+    def move_on(self, judgement: Judgement) -> tuple[GivenUp, ...]:
+        """Choose other ways where the judgement blames the present ones.
+
+        Returns the apps that have none left, when there is nothing else to change.
+        """
+        blamed = self._blamed(judgement)
+        moved = [name for name in blamed if self._at[name] + 1 < len(self._offers[name].ways)]
+        for name in moved:
+            self._at[name] += 1
+        if moved:
+            return ()
+        why = _why(judgement)
+        return tuple(GivenUp(label, why) for label in sorted({name[0] for name in blamed}))
+
+    def _blamed(self, judgement: Judgement) -> list[Name]:
+        exact = [name for name in self._offers if name == judgement.failed]
+        if exact and self._at[exact[0]] + 1 < len(self._offers[exact[0]].ways):
+            return exact
+        named = [name for name in self._offers if name[0] in judgement.blamed]
+        return (
+            named
+            or [name for name, at in self._at.items() if at + 1 < self._left(name)]
+            or [*self._offers]
+        )
+
+    def _left(self, name: Name) -> int:
+        return len(self._offers[name].ways)
+
+
+def _why(judgement: Judgement) -> str:
+    return f"no way of writing it is the same: {judgement.reasons[0]}"
+
+
+def run(
+    record: Mapping[str, Any],
+    expected: Expected,
+    found: list[Offer],
+    ask: Callable[[Mapping[Name, str]], Mapping[str, Any]],
+    say: Callable[[str], None],
+    remark: Callable[[str], None],
+) -> Trial:
+    """Try until everything holds. `ask` migrates with the texts of the chosen ways.
+
+    `say` is told what goes on, `remark` why something else has to be tried.
+    """
+    search = Search(found)
+    if given_up := search.hopeless():
+        return Trial({}, None, {}, given_up)
+    rounds = 0
+    while True:
+        rounds += 1
+        ways = search.ways()
+        say(f"proving the new history, round {rounds} …")
+        proof = ask(ways)
+        judgement = prove.judged(record, proof, expected)
+        if judgement.holds:
+            return Trial(ways, judgement, proof, (), rounds)
+        for each in judgement.reasons:
+            remark(f"round {rounds}: {each}")
+        if given_up := search.move_on(judgement):
+            return Trial(ways, judgement, proof, given_up, rounds)
