@@ -193,7 +193,7 @@ def test_apps_with_foreign_keys_to_each_other_are_cut_where_they_have_to_be() ->
         },
     }
     tree["a"] |= {"0004_a": d("a.0003_a")}
-    tree["b"] |= {"0004_b": d("b.0003_b")}
+    tree["b"] |= {"0004_b": d("b.0003_b", "a.0001_a")}
     plan = make(tree, guard=False)
     assert called(plan) == [
         "a.0001_squashed_0002_a",
@@ -375,6 +375,22 @@ def test_a_long_name_is_cut_and_keeps_its_numbers(letter: str) -> None:
     assert name != other
 
 
+def test_names_that_are_replaced_but_gone_are_not_given_again() -> None:
+    gone = d(replaces=["a.0001_squashed_0003_c", "a.0002_b"])
+    tree = {"a": {"0001_all": gone, "0003_c": d("a.0001_all")}}
+    assert make(tree, landed=[]).segments[0].name == "0001_squashed_0003_c_2"
+
+
+def test_two_segments_never_get_one_name() -> None:
+    odd = {
+        "0001_a": d("a.0002_b", "z.0001_z"),
+        "0001_squashed_0002_b": d("a.0001_a"),
+    }
+    tree = {"a": {**chain("a", "0000_a", "0002_b"), **odd}, "z": {"0001_z": d("a.0002_b")}}
+    found = [s.name for s in make(tree, "a", guard=False).segments]
+    assert found == ["0001_squashed_0002_b_2", "0001_squashed_0002_b_3"]
+
+
 # The guard
 
 
@@ -395,6 +411,13 @@ def test_what_stays_between_cannot_guard_so_the_next_one_does() -> None:
     }
     plan = make(tree, "a", "b")
     assert segment(plan, "b.0001_squashed_0002_b").guards == (segment_key(plan, "a"),)
+
+
+def test_the_first_new_migration_asks_for_all_of_its_app() -> None:
+    tree = {**CUT, "a": {**CUT["a"], "0004_d": d("a.0003_c"), "0005_e": d("a.0004_d")}}
+    plan = make(tree, "a", landed=["a.0001_a", "a.0002_b", "a.0003_c", "z.0001_z"])
+    first, second, new = plan.segments
+    assert new.guards == (first.key, second.key)
 
 
 def test_no_guard_means_none() -> None:

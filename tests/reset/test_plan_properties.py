@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from django.db.migrations.graph import MigrationGraph
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,11 @@ from tests.judge import Declared, Ref, Tree
 from tests.reset.test_plan import SETTINGS, after, key, project
 
 LABELS = ("a", "b", "c")
+
+
+thoroughly = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
+)
 
 
 class World(NamedTuple):
@@ -130,6 +136,23 @@ def sound(tree: Tree) -> graph.Graph:
     return loaded
 
 
+@thoroughly
+@given(histories())
+def test_the_walk_is_in_the_order_of_djangos_own_plan(drawn: tuple[list[Ref], Tree]) -> None:
+    loaded = sound(drawn[1])
+    django = MigrationGraph()
+    for node in loaded.nodes:
+        django.add_node(_ref(node), None)
+    for node, parents in loaded.parents.items():
+        for parent in parents:
+            django.add_dependency(None, _ref(node), _ref(parent))
+    plan: dict[Ref, None] = {}
+    for leaf in django.leaf_nodes():
+        plan.update(dict.fromkeys(django.forwards_plan(leaf)))
+    ours = django_order(edges(Old(loaded, ()), {}), lambda node: (*_ref(node), ""))
+    assert [_ref(node) for node in ours] == list(plan)
+
+
 OPTIONS = st.fixed_dictionaries({"guard": st.booleans(), "keep_replaced": st.booleans()})
 Options = dict[str, bool]
 
@@ -153,11 +176,6 @@ def planned(world: World, options: Options) -> tuple[graph.Graph, Plan]:
     for refusal in plan.refused:
         event(f"refused: {refusal.why.split()[0]}")
     return old, plan
-
-
-thoroughly = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
-)
 
 
 @thoroughly

@@ -34,8 +34,8 @@ def stop_if_lagging(apps, schema_editor):
         missing = [key for key in replaced if tuple(key) not in applied]
         if missing and (label, name) not in applied:
             raise CommandError(
-                f"This database is behind: it lacks {{len(missing)}} of the {{len(replaced)}}"
-                f" migrations that {{label}}.{{name}} replaces, {{'.'.join(missing[0])}} among them."
+                f"This database is behind: it lacks {{'.'.join(missing[0])}}, one of"
+                f" {{len(missing)}} migrations of those that {{label}}.{{name}} replaces."
                 {advice}
             )
 '''

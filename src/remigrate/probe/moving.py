@@ -54,6 +54,8 @@ class Watch:
         self.effects: dict[tuple[str, str], dict[int, list[str]]] = {}
         """Tables that a hand-written operation wrote to, by its position; ``?`` for what has no
         name. Operations that wrote nothing are not in it."""
+        self.makers: dict[str, set[str]] = {}
+        """Labels of the apps whose migrations changed a table."""
         self.statements: list[tuple[str, str]] = []
         """Those that change a database, with ``label.name`` of the migration that ran them."""
         self._at: tuple[str, str] | None = None
@@ -97,6 +99,10 @@ class Watch:
         tables = {each.strip('`"[]') for each in _TABLE.findall(text)[:1]}
         if tables == {"django_migrations"}:
             return result
+        for table in tables:
+            # SQLite makes a table anew under such a name to change it.
+            name = table[5:] if table.startswith("new__") else table
+            self.makers.setdefault(name, set()).add(self._at[0])
         self.statements.append((".".join(self._at), text[:300]))
         if self._index is not None:
             found = self.effects.setdefault(self._at, {}).setdefault(self._index, [])

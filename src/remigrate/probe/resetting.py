@@ -24,7 +24,7 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     states      see `states`
     upgrade     {schema, rows} of a database at base with rows planted, migrated by the old files
     planted     {planted: {table: n}, left: {table: why}}
-    tables      {table: label of the app whose model it belongs to}
+    makers      {table: [label]} the apps whose migrations ever changed it, or whose model has it
     outside     [[label, name, [[label, name]]]] migrations outside of the repository, with parents
     lagging     the migrations of `lag` that were reached
     side        null, or in words why there is no database of the branch alone
@@ -46,6 +46,8 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
                 history is applied) and "side"
     lagging     whether there is a database that is behind
   answers
+    broken      null, or {app, name, operation, message} where Django cannot load the new files, app
+                and name empty when it is not a migration's operation; nothing else then
     conflicts, drift, states
     fresh       {failed, seconds, steps, schema, rows}
     upgrade     {name: {failed, ran: [label.name], statements: [[label.name, sql]], seconds, schema,
@@ -60,11 +62,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
+import traceback
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.db import connections
+from django.db import connections, migrations
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations.base import Operation
 
 from remigrate.probe import (
     carrying,
@@ -146,7 +151,7 @@ def _record(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     if databases.missing:
         return {"needs": databases.vendor}
     drift = probe.drift()
-    second = _second_time(databases) if data["again"] else None
+    second = _Second(databases) if data["again"] else None
     recording = _Recording(databases, data)
     try:
         found = recording.run(probe)
@@ -181,7 +186,7 @@ class _Recording:
         found.update(schema=catalogue.schema(connection), rows=contents.rows(connection))
         found["version"] = found["schema"]["version"]
         found["states"] = states.described(moved.state, _modules(self._data["gone"]))
-        found["tables"] = _tables(moved.state)
+        found["makers"] = self._makers(moved.state)
         if landed is None:
             databases.copy("old", "base")
         found["side"] = self._side(probe)
@@ -200,6 +205,15 @@ class _Recording:
             if self._reached == self._lag:
                 self._databases.copy("old", "lag")
                 self._databases.open("old")
+
+    def _makers(self, state: Any) -> dict[str, list[str]]:
+        found: dict[str, set[str]] = {}
+        for model in state.apps.get_models(include_auto_created=True):
+            found.setdefault(model._meta.db_table, set()).add(model._meta.app_label)
+        for each in self._moved:
+            for table, labels in each.watch.makers.items():
+                found.setdefault(table, set()).update(labels)
+        return {table: sorted(labels) for table, labels in found.items()}
 
     def _side(self, probe: Any) -> str | None:
         """Migrate a database to the leaves of the branch alone."""
@@ -266,11 +280,6 @@ def _outside(described: list[dict[str, Any]]) -> list[Any]:
     ]
 
 
-def _tables(state: Any) -> dict[str, str]:
-    models = state.apps.get_models(include_auto_created=True)
-    return {model._meta.db_table: model._meta.app_label for model in models}
-
-
 def _modules(gone: list[list[str]]) -> dict[str, str]:
     """Sources by dotted name."""
     installed = {config.label for config in apps.get_app_configs()}
@@ -297,39 +306,32 @@ def _failed(probe: Any, moved: moving.Moved) -> dict[str, Any] | None:
 class _Second:
     """A second migration of the old history, in a process of its own."""
 
-    def __init__(self, process: int, path: str) -> None:
-        self._process, self._path = process, path
+    def __init__(self, databases: Databases) -> None:
+        self._file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 # both need it
+        for connection in connections.all():
+            connection.close()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._process = os.fork()
+        if not self._process:
+            try:
+                self._migrate(databases)
+                os._exit(0)
+            finally:  # of an exception, the first migration tells
+                os._exit(1)
+
+    def _migrate(self, databases: Databases) -> None:
+        databases.make("again")
+        moved = moving.migrate(databases.open("again"))
+        rows = None if moved.failed else contents.rows(databases.open("again"))
+        json.dump(rows, self._file, default=str)
+        self._file.flush()
 
     def rows(self) -> Any:
         """Its rows; None when it failed, as then the first one tells why."""
         _, status = os.waitpid(self._process, 0)
-        if status:
-            return None
-        with open(self._path, encoding="utf-8") as file:
-            return json.load(file)
-
-
-def _second_time(databases: Databases) -> _Second:
-    import tempfile
-
-    handle, path = tempfile.mkstemp(prefix="remigrate-rows-")
-    for connection in connections.all():
-        connection.close()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    process = os.fork()
-    if process:
-        os.close(handle)
-        return _Second(process, path)
-    try:
-        databases.make("again")
-        moved = moving.migrate(databases.open("again"))
-        if moved.failed is None:
-            with open(handle, "w", encoding="utf-8") as file:
-                json.dump(contents.rows(databases.open("again")), file, default=str)
-            os._exit(0)
-    finally:
-        os._exit(1)
+        self._file.seek(0)
+        return None if status else json.load(self._file)
 
 
 # --- new migrations -----------------------------------------------------------------------------
@@ -398,7 +400,7 @@ def _written(
     sources = {**gone, **guarding.module(segment)}
     members = [tuple(key) for key in segment["members"]]
     return {
-        "source": carrying.write(migration, sources),
+        "source": _plain(carrying.write(migration, sources)),
         "operations": len(candidate.operations),
         "origins": candidate.origins,
         "left_out": maker.left_out(members, candidate.way),
@@ -406,15 +408,26 @@ def _written(
     }
 
 
+def _plain(text: str) -> str:
+    """With the operations that Django's writer names by their module named as people do."""
+    module = "django.db.migrations.operations.special"
+    if f"{module}." not in text:
+        return text
+    return text.replace(f"import {module}\n", "").replace(f"{module}.", "migrations.")
+
+
 # --- the new history ----------------------------------------------------------------------------
 
 
 def _prove(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     databases = Databases(data)
-    drift = probe.drift()
-    found: dict[str, Any] = {"drift": drift, "conflicts": drift["conflicts"]}
     databases.make("fresh")
-    moved = moving.migrate(databases.open("fresh"))
+    try:
+        drift = probe.drift()
+        moved = moving.migrate(databases.open("fresh"))
+    except Exception as error:  # noqa: BLE001 # of a migration that does not fit the others
+        return {"broken": _broken(probe, error)}
+    found: dict[str, Any] = {"broken": None, "drift": drift, "conflicts": drift["conflicts"]}
     fresh = {"failed": _failed(probe, moved), "seconds": moved.seconds}
     fresh["steps"] = len(moved.watch.applied)
     found["fresh"] = fresh
@@ -429,6 +442,20 @@ def _prove(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _broken(probe: Any, error: BaseException) -> dict[str, Any]:
+    """Why Django cannot make a graph, or a project state, of the new files."""
+    app = name = ""
+    operation = ""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        here = frame.f_locals.get("self")
+        if isinstance(here, migrations.Migration):
+            app, name = here.app_label, here.name
+        elif isinstance(here, Operation):
+            operation = str(here.describe())
+    message = script.Failures(probe).message(error)
+    return {"app": app, "name": name, "operation": operation, "message": message}
+
+
 def _upgrade(probe: Any, databases: Databases, name: str) -> dict[str, Any]:
     databases.copy(name, "upgrade")
     moved = moving.migrate(databases.open("upgrade"))
@@ -441,10 +468,17 @@ def _upgrade(probe: Any, databases: Databases, name: str) -> dict[str, Any]:
 
 def _lagging(probe: Any, databases: Databases) -> dict[str, Any]:
     databases.copy("lag", "lagging")
-    moved = moving.migrate(databases.open("lagging"))
-    error = moved.failed.error if moved.failed else None
-    said = str(error) if error is not None else None
-    return {"failed": _failed(probe, moved), "said": said, **_ran(moved)}
+    try:
+        moved = moving.migrate(databases.open("lagging"))
+    except Exception as error:  # noqa: BLE001 # Django's own words, before the first migration
+        words = script.Failures(probe).message(error)
+        return {"failed": {}, "said": words, "ran": [], "statements": [], "seconds": 0.0}
+    said = str(moved.failed.error) if moved.failed else None
+    found = {"failed": _failed(probe, moved), "said": said, **_ran(moved)}
+    if not moved.failed:
+        connection = databases.open("lagging")
+        found.update(schema=catalogue.schema(connection), rows=contents.rows(connection))
+    return found
 
 
 def _ran(moved: moving.Moved) -> dict[str, Any]:

@@ -85,6 +85,8 @@ class Rewriting:
     def first_way(self, members: Sequence[Key]) -> str:
         """The most compact way that has a chance, as far as can be told without trying."""
         olds = self.old(members)
+        if any(_is_one_sided(old.operation) for old in olds):
+            return "faithful"  # a table that another app makes, or goes on with
         carried = [at for at, old in enumerate(olds) if self._is_carried(old)]
         if not carried:
             return "compact"
@@ -145,7 +147,7 @@ class Rewriting:
         atomic = True
         if way == "compact+tail":
             tail = [old for old in olds if is_hand_written(old.operation) and self.matters(old)]
-            operations += [old.operation for old in tail]
+            operations += [part for old in tail for part in _beside_the_state(old.operation)]
             atomic = all(self._loader.disk_migrations[old.key].atomic for old in tail)
         return Candidate(way, operations, [], atomic)
 
@@ -213,6 +215,32 @@ def _is_of_state(operation: Any) -> bool:
     if isinstance(operation, migrations.SeparateDatabaseAndState):
         return bool(operation.state_operations)
     return type(operation).state_forwards is not Operation.state_forwards
+
+
+def _beside_the_state(operation: Any) -> list[Any]:
+    """What it does to the database; what it does to the project state is done already."""
+    if isinstance(operation, migrations.SeparateDatabaseAndState):
+        found = [_beside_the_state(each) for each in operation.database_operations]
+        return [each for part in found for each in part]
+    if isinstance(operation, migrations.RunSQL) and operation.state_operations:
+        return [
+            migrations.RunSQL(
+                operation.sql,
+                operation.reverse_sql,
+                hints=operation.hints,
+                elidable=operation.elidable,
+            )
+        ]
+    if not is_hand_written(operation) or _is_of_state(operation):
+        return []
+    return [operation]
+
+
+def _is_one_sided(operation: Any) -> bool:
+    """Whether a database and the project state part here, as when a model moves to another app."""
+    return isinstance(operation, migrations.SeparateDatabaseAndState) and (
+        bool(operation.state_operations) != bool(operation.database_operations)
+    )
 
 
 def _is_extension(operation: Any) -> bool:

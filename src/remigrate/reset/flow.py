@@ -11,6 +11,7 @@ from remigrate import drift, errors, git, runtime, servers
 from remigrate.outcome import ChangedFile, Check, Reset
 from remigrate.reset import formatting, ground, keeping, squash, writing
 from remigrate.reset.request import PARTS
+from remigrate.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from remigrate.options import Options
     from remigrate.reset.ground import Ground
     from remigrate.reset.squash import Found
-    from remigrate.view import View
 
 _OUTPUT = 1 << 28
 """Bytes that the project's code may print, the probe's answer among them."""
@@ -37,6 +37,7 @@ class Asked:
         self._token = secrets.token_hex(4)
         self._servers: dict[str, Any] = {}
         self._ends = contextlib.ExitStack()
+        self._asked = False
 
     def __enter__(self) -> Asked:
         folder = self._ends.enter_context(
@@ -50,7 +51,11 @@ class Asked:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ends.close()
+        try:
+            if self._url and self._asked:  # a server of ours goes with all that is on it
+                self._once("clean", View(), {})
+        finally:
+            self._ends.close()
 
     def __call__(self, command: str, view: View, data: Mapping[str, Any]) -> dict[str, Any]:
         """What the probe answers; a server is started when it asks for one.
@@ -60,12 +65,22 @@ class Asked:
         found = self._once(command, view, data)
         vendor = found.get("needs")
         if vendor:
-            server = self._ends.enter_context(servers.start(vendor, self._folder, self._environ))
+            server = self._started(vendor)
             self._servers[vendor] = server.config
             found = self._once(command, view, data)
         return found
 
+    def _started(self, vendor: Any) -> servers.Server:
+        try:
+            return self._ends.enter_context(servers.start(vendor, self._folder, self._environ))
+        except servers.NoServer as error:
+            raise errors.EnvironmentFailure(
+                f"nothing can be proved without a {vendor} server: {error}",
+                "Install one, or name one where databases may be made: --database URL.",
+            ) from error
+
     def _once(self, command: str, view: View, data: Mapping[str, Any]) -> dict[str, Any]:
+        self._asked = True
         whole = {**data, "servers": self._servers, "token": self._token}
         return runtime.ask(self._place, command, view, PARTS, whole)
 
@@ -84,7 +99,7 @@ def run(
     start = ground.survey(repository, options, cache)
     place = drift.find(repository, start.project, options._replace(drift=True), environ)
     with Asked(place, options, environ) as asked:
-        if options.strategy in ("rebase", "merge"):
+        if options.finish or options.strategy in ("rebase", "merge"):
             found = keeping.run(start, options, asked, say.progress)
         else:
             found = _squashed(start, options, place, asked, environ, say)
@@ -130,7 +145,7 @@ def _concluded(start: Ground, options: Options, found: Found, environ: Mapping[s
         start.start,
         options.guard and not options.keep_replaced and options.strategy == "squash",
         options.keep_replaced,
-        False,
+        options.finish,
         found.carried,
         found.left_out,
         found.times,

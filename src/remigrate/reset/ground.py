@@ -94,6 +94,8 @@ def _targets(repository: git.Repository, answer: check.Answer, options: Options)
         return tuple(_named(apps, label) for label in dict.fromkeys(options.app))
     if options.all:
         return tuple(app.path for app in apps)
+    if options.finish:
+        return tuple(sorted({key[0] for key in answer.facts.graph.squashes}))
     return _troubled(answer, apps)
 
 

@@ -1,6 +1,7 @@
-"""The strategies ``rebase`` and ``merge``: what has landed stays; plan the rest, and prove it.
+"""The strategies that write no squash, ``rebase`` and ``merge``, and the end of one, proved.
 
-What the old files build when Django runs both sides of a conflict is what the new ones must build.
+What has landed stays what it is. What the old files build, both sides of a conflict run one after
+the other, is what the new ones must build.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from remigrate.outcome import AppReset, Refused
-from remigrate.reset import merging, prove, rebase, request
+from remigrate.reset import finishing, merging, prove, rebase, request
 from remigrate.reset.squash import Found, demand_migrated, view_of
 from remigrate.reset.strategy import PIN, Question
 from remigrate.reset.writing import FileChange
@@ -37,7 +38,9 @@ def run(ground: Ground, options: Options, ask: Ask, say: Callable[[str], None]) 
     """Bring every target to one leaf; apps for which that is not safe are refused."""
     asked = Question(ground.graph, ground.landed, ground.targets, ground.read, _pins(ground))
     trial = _Trial(ground, ask, say)
-    if options.strategy == "rebase":
+    if options.finish:
+        found = trial.of(finishing.finish(asked))
+    elif options.strategy == "rebase":
         found = trial.of(rebase.rebase(asked))
     else:
         found = _merged(asked, trial)
@@ -149,7 +152,7 @@ def _told(ground: Ground, found: Proved) -> Found:
     graph = ground.graph
     apps = []
     for app in sorted(_apps(found.changes) & set(graph.apps)):
-        own = [key for key in graph.files if key[0] == app and key in graph.nodes]
+        own = [key for key in graph.files if key[0] == app]
         added = sum(1 for each in found.changes if _is_of(each, app, "add"))
         gone = sum(1 for each in found.changes if _is_of(each, app, "delete"))
         landed = [key[1] for key in own if key in ground.landed]

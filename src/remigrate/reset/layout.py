@@ -275,13 +275,13 @@ class Layout:
         self, migration: Migration, attribute: Attribute, references: tuple[Reference, ...]
     ) -> Iterator[Repoint]:
         for ref in references:
-            key = self._repointed(migration, attribute, ref)
+            key = self._repointed(migration, ref)
             if key is not None and key[1] != ref.name:
                 old = (ref.label, ref.name)
                 new = (ref.label, key[1])
                 yield Repoint(migration.key, migration.path, attribute, ref.line, old, new)
 
-    def _repointed(self, migration: Migration, attribute: Attribute, ref: Reference) -> Key | None:
+    def _repointed(self, migration: Migration, ref: Reference) -> Key | None:
         """What an entry has to name from now on; None where it may stay as it is."""
         node = None if ref.swappable else self._old.meaning(ref, migration.app)
         at = None if node is None else self._home.get(node)
@@ -289,20 +289,17 @@ class Layout:
             return None
         if ref is self._link(migration):
             return self._keys[self._previous(self._home[migration.key])]
-        wanted = self._goal(at, migration, attribute)
+        wanted = self._goal(at, migration)
         if ref.name in (FIRST, LATEST):
             return None if self._end(self._parts[at].app, ref.name) == wanted else wanted
         return wanted if self._deletes and at in self._written else None
 
-    def _goal(self, at: int, migration: Migration, attribute: Attribute) -> Key:
+    def _goal(self, at: int, migration: Migration) -> Key:
         """A segment; or the guard after it, for what no database at base has applied."""
         app = self._parts[at].app
-        if (
-            attribute == "dependencies"
-            and self._chains[app][-1] == at
-            and app in self._guards
-            and not self._old.landed(migration.key)
-        ):
+        last = self._chains[app][-1] == at
+        # Nothing new runs before something landed here, so this is never a `run_before`.
+        if last and app in self._guards and not self._old.landed(migration.key):
             return self._guards[app]
         return self._keys[at]
 
@@ -357,7 +354,7 @@ class Layout:
         assert isinstance(migration.header, Header)
         label = self._old.graph.apps[migration.app].label
         return [
-            (self._repointed(migration, "dependencies", ref) or (migration.app, ref.name))[1]
+            (self._repointed(migration, ref) or (migration.app, ref.name))[1]
             for ref in migration.header.dependencies
             if ref.label == label and ref.name in names and not ref.swappable
         ]

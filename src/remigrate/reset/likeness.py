@@ -91,7 +91,9 @@ class Side:
         found = []
         for reference in self._tables[name]["references"]:
             target = self._tables.get(reference["to"])
-            if target is not None and target["rows"] is not None:
+            if target is None or target["rows"] is None:
+                continue
+            if set(reference["to_columns"]) <= set(target["columns"]):
                 found.append((reference["columns"], reference["to"], reference["to_columns"]))
         return found
 

@@ -6,13 +6,14 @@ be told whose it is.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from remigrate.outcome import Check
 from remigrate.reset import compare
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from remigrate.outcome import Verdict
     from remigrate.reset.comparison import Comparison
@@ -56,6 +57,8 @@ class Expected(NamedTuple):
     """Labels of the apps that are reset."""
     replaces: bool
     """Whether anything that has landed is replaced."""
+    kept: bool = False
+    """Whether what is replaced stays."""
     lagging: str = ""
     """Why no database behind base was tried; empty where one was."""
     no_upgrade: str = ""
@@ -69,11 +72,13 @@ def database(record: Reply) -> str:
 
 def judged(record: Reply, proof: Reply, expected: Expected) -> Judgement:
     """Compare what the old history built with what the new one did."""
+    owners = _Owners(record)
+    if proof["broken"]:
+        return _not_loaded(proof["broken"], expected, owners)
     fresh = proof["fresh"]
     graph = _graph(proof)
     if fresh["failed"]:
-        return _not_migrated(record, graph, fresh)
-    owners = _Owners(record)
+        return _not_migrated(record, graph, fresh, owners)
     state, of_state = _state(record, proof)
     drift, of_drift = _drift(proof, expected)
     schema = compare.schemas(record["schema"], fresh["schema"])
@@ -96,11 +101,21 @@ def _graph(proof: Reply) -> Check:
     return Check("graph", None, "proved")
 
 
-def _not_migrated(record: Reply, graph: Check, fresh: Reply) -> Judgement:
+def _not_loaded(broken: Reply, expected: Expected, owners: _Owners) -> Judgement:
+    where = f"{broken['app']}.{broken['name']}, {broken['operation']}: " if broken["app"] else ""
+    check = Check("graph", None, "failed", f"{where}{broken['message']}")
+    said = set(re.findall(r"\w+", broken["message"]))
+    blamed = {broken["app"]} if broken["app"] else expected.apps & said
+    blamed = blamed | owners.named_in(broken["message"])
+    return Judgement((check,), frozenset(blamed), (broken["app"], broken["name"]))
+
+
+def _not_migrated(record: Reply, graph: Check, fresh: Reply, owners: _Owners) -> Judgement:
     failed = fresh["failed"]
     why = f"{failed['app']}.{failed['name']}: {failed['operation']}: {failed['message']}"
     checks = (graph, Check("fresh-schema", database(record), "failed", why, fresh["seconds"]))
-    return Judgement(checks, frozenset([failed["app"]]), (failed["app"], failed["name"]))
+    blamed = owners.named_in(failed["message"]) | {failed["app"]}
+    return Judgement(checks, frozenset(blamed), (failed["app"], failed["name"]))
 
 
 def _state(record: Reply, proof: Reply) -> tuple[Check, set[str]]:
@@ -206,26 +221,43 @@ def _lagging(record: Reply, proof: Reply, expected: Expected) -> Check:
     if found is None:
         return Check("lagging", where, "skipped", expected.lagging or "not tried")
     said = found["said"] or ""
+    if expected.kept:
+        return _gone_on(record, found)
     if said.startswith(GUARDED):
         return Check("lagging", where, "proved", f"stopped: {said}", found["seconds"])
+    if said and not found["ran"]:
+        why = f"stopped by Django itself, before anything ran: {said}"
+        return Check("lagging", where, "proved", why, found["seconds"])
     why = f"stopped by something else: {said}" if said else "migrate went through in silence"
     return Check("lagging", where, "failed", why, found["seconds"])
 
 
+def _gone_on(record: Reply, found: Reply) -> Check:
+    """Where the replaced files are still there, a database that is behind goes through them."""
+    where = database(record)
+    if found["failed"]:
+        return Check("lagging", where, "failed", f"stopped: {found['said']}", found["seconds"])
+    schema = compare.schemas(record["schema"], found["schema"])
+    rows = compare.rows(record["rows"], found["rows"], record["again"])
+    words = tuple(each.text for each in (*schema.differences, *rows.differences))
+    why = "it goes through the replaced files, which are still there"
+    return Check("lagging", where, _verdict(words), why, found["seconds"], words, schema.notes)
+
+
 class _Owners:
-    """Tells whose table it is, and who wrote to it."""
+    """Tells whose table it is: every app that ever changed it."""
 
     def __init__(self, record: Reply) -> None:
-        self._tables: dict[str, set[str]] = {}
-        for table, label in record["tables"].items():
-            self._tables.setdefault(table, set()).add(label)
-        for label, _, _, tables in record["effects"]:
-            for table in tables:
-                self._tables.setdefault(table, set()).add(label)
+        self._labels: Mapping[str, Sequence[str]] = record["makers"]
 
     def of(self, found: Comparison) -> set[str]:
         """Labels of the apps that the differences can be put down to."""
-        return set(self._labels(each.table for each in found.differences))
+        return self.of_tables(each.table for each in found.differences)
 
-    def _labels(self, tables: Iterable[str]) -> Collection[str]:
-        return {label for table in tables for label in self._tables.get(table, ())}
+    def of_tables(self, tables: Iterable[str]) -> set[str]:
+        """Labels of the apps that changed these."""
+        return {label for table in tables for label in self._labels.get(table, ())}
+
+    def named_in(self, text: str) -> set[str]:
+        """Labels of the apps that changed a table which `text` names."""
+        return self.of_tables(re.findall(r"[A-Za-z_][\w$]*", text))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from remigrate.reset.planned import Plan, Segment
 
 PARTS = (
-    *("scopes", "closure", "carrying"),
+    *("scopes", "statements", "closure", "finding", "carrying"),
     *("catalogue_sqlite_text", "catalogue_sqlite", "catalogue_postgresql", "catalogue_mysql"),
     *("catalogue", "contents", "planting", "scratch", "moving", "rewriting", "states"),
     *("guarding", "resetting"),
@@ -84,12 +84,9 @@ def _segment(
 
 
 def _lag(plan: Plan, name: Callable[[Key], Name]) -> tuple[Name, ...]:
-    """The middle of the longest squash that a guard asks about."""
-    guarded = {key for segment in plan.segments for key in segment.guards}
-    squashes: Sequence[Segment] = [each for each in plan.segments if each.key in guarded]
-    if not squashes:
-        return ()
-    members = max(squashes, key=lambda each: len(each.members)).members
+    """The middle of the longest squash of what has landed."""
+    squashes = [each.members for each in plan.segments if each.landed and each.replaces]
+    members: Sequence[Key] = max(squashes, key=len, default=())
     return (name(members[(len(members) - 1) // 2]),) if len(members) > 1 else ()
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from remigrate.errors import EnvironmentFailure
 from remigrate.outcome import AppReset, HandWritten, MigrateTime, Refused
-from remigrate.reset import edits, plan, prove, request, trial
+from remigrate.reset import computed, edits, plan, prove, request, trial
 from remigrate.reset.writing import FileChange
 from remigrate.view import View
 
@@ -67,6 +67,7 @@ class Work:
 
     def run(self) -> Found:
         """Find new histories that are the same; apps for which there is none are refused."""
+        self._refuse_computed()
         while True:
             planned = self._plan()
             if not any(segment.written for segment in planned.segments):
@@ -87,6 +88,14 @@ class Work:
                 return self._found(planned, offers, found)
             for each in found.given_up:
                 self._refused[self._path(each.label)] = each.why
+
+    def _refuse_computed(self) -> None:
+        graph = self._ground.graph
+        for key, migration in sorted(graph.files.items()):
+            if key[0] in self._ground.targets and key[0] not in self._refused:
+                found = computed.why(self._ground.read(migration))
+                if found:
+                    self._refused[key[0]] = f"{migration.path}:{found[0]}: {found[1]}"
 
     # The plan
 
@@ -175,14 +184,13 @@ class Work:
         lagging = no_upgrade = ""
         if self._options.strategy == "fresh":
             lagging = no_upgrade = "a fresh history is for projects without databases to keep"
-        elif self._options.keep_replaced:
-            lagging = "the replaced files stay: Django goes on with them"
-        elif not self._options.guard:
+        elif not self._options.guard and not self._options.keep_replaced:
             lagging = "there is no guard, as was asked for"
         return prove.Expected(
             frozenset(f"{each.label}.{each.name}" for each in replacing),
             frozenset(each.label for each in segments),
             True,
+            self._options.keep_replaced,
             lagging,
             no_upgrade,
         )
@@ -195,9 +203,14 @@ class Work:
         data = {
             "gone": self._history(planned).gone,
             "upgrade": self._databases() if squash else [],
-            "lagging": squash and self._options.guard and bool(self._record["lagging"]),
+            "lagging": squash and bool(self._record["lagging"]) and self._is_lag_judged,
         }
         return self._ask("prove", view_of(changes), data)
+
+    @property
+    def _is_lag_judged(self) -> bool:
+        """Whether anything is to be expected of a database that is behind."""
+        return self._options.guard or self._options.keep_replaced
 
     def _databases(self) -> list[str]:
         """Those that must be able to move on."""
@@ -246,9 +259,8 @@ class Work:
 
     def _found(self, planned: Plan, offers: list[Offer], found: Trial) -> Found:
         assert found.judgement
-        fresh = found.proof["fresh"]
-        old = float(self._record["seconds"])
-        where = prove.database(self._record)
+        old, where = float(self._record["seconds"]), prove.database(self._record)
+        new = float(found.proof["fresh"]["seconds"])
         return Found(
             self._changes(planned, offers, found.ways),
             tuple(self._app(planned, app, found.ways) for app in _apps(planned)),
@@ -256,7 +268,7 @@ class Work:
             self._told(planned),
             _hand_written(offers, found.ways, "carried"),
             _hand_written(offers, found.ways, "left_out"),
-            (MigrateTime(where, old, float(fresh["seconds"])),) if not fresh["failed"] else (),
+            (MigrateTime(where, old, new),),
             (),
             found.rounds,
         )
