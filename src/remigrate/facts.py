@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     Read = Callable[[Migration], bytes]
 
 
+GUARD = "stop_if_lagging"
+"""Name of the `RunPython` function that stops a database which is behind on a squash."""
+
+
 class Landed(NamedTuple):
     """What base says, in terms of the merged tree."""
 

@@ -92,7 +92,10 @@ def fill(apps, schema_editor):
 
 
 def migration(
-    after: Iterable[tuple[str, str]], operations: Iterable[str], code: str = "", initial: bool = False
+    after: Iterable[tuple[str, str]],
+    operations: Iterable[str],
+    code: str = "",
+    initial: bool = False,
 ) -> str:
     """The text of a migration, as a person would write it."""
     listed = "".join(f"        {pair!r},\n" for pair in after)

@@ -1,4 +1,4 @@
-"""The guard against lagging databases, and the shell of every migration that a reset writes.
+"""The shell of every migration that a reset writes, guard included.
 
 A part of the probe; see `script`.
 """
@@ -9,54 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import migrations
 
+from remigrate.probe import guard
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-NAME = "stop_if_lagging"
-"""Known to Remigrate's check; see its rule RM204."""
 _MODULE = "remigrate_guard"
-_SOURCE = '''\
-from importlib import import_module
-
-from django.core.management.base import CommandError
-from django.db import migrations
-from django.db.migrations.recorder import MigrationRecorder
-
-
-def stop_if_lagging(apps, schema_editor):
-    """Stop a database that has applied only a part of what a squash replaces.
-
-    Django leaves such a squash out in silence, and goes on without its tables and columns.
-    """
-    applied = MigrationRecorder(schema_editor.connection).applied_migrations()
-    for label, name, module in {squashes}:
-        replaced = getattr(import_module(module).Migration, "replaces", [])
-        missing = [key for key in replaced if tuple(key) not in applied]
-        if missing and (label, name) not in applied:
-            raise CommandError(
-                f"This database is behind: it lacks {{'.'.join(missing[0])}}, one of"
-                f" {{len(missing)}} migrations of those that {{label}}.{{name}} replaces."
-                {advice}
-            )
-'''
-_LINE = 60
-
-
-def source(guards: Sequence[Sequence[str]], message: str) -> str:
-    """A module with the guard for squashes, each (label, name, dotted module)."""
-    rows = "".join(f"        {tuple(each)!r},\n" for each in guards)
-    return _SOURCE.format(squashes=f"[\n{rows}    ]", advice=_literals(message))
-
-
-def _literals(text: str) -> str:
-    """`text` as adjacent literals, in lines of a decent length; it follows another sentence."""
-    lines, line = [], ""
-    for word in text.split():
-        if len(line) + len(word) > _LINE:
-            lines.append(line)
-            line = ""
-        line += f" {word}"
-    return "\n                ".join(repr(each) for each in [*lines, line])
 
 
 def migration(segment: Mapping[str, Any], operations: list[Any], atomic: bool) -> Any:
@@ -85,13 +43,14 @@ def module(segment: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _text(segment: Mapping[str, Any]) -> str:
-    return source(segment["guards"], segment["message"])
+    squashes = [(label, name) for label, name in segment["guards"]]
+    return guard.source(squashes, segment["message"])
 
 
 def _guard(segment: Mapping[str, Any]) -> Any:
     names: dict[str, Any] = {"__name__": _MODULE}
     exec(compile(_text(segment), f"<{_MODULE}>", "exec"), names)  # noqa: S102 # our own
-    return names[NAME]
+    return names[guard.NAME]
 
 
 def _noop() -> Any:

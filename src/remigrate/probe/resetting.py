@@ -7,16 +7,18 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
                 NAME is a folder.
     token       word in the names of those databases
     new         [[label, name]] migrations that have not landed
-    lag         [[label, name]] a copy is kept of the database as it is once these are applied
+    lag         [[label, name]] for each a copy is kept of the database once it is applied
     gone        [[label, name, source]] of migrations that will be deleted
     segments    see "rewrite"
+    labels      of the apps that are to be reset: when all of them drift, nothing is migrated
     again       whether to migrate a second time
     side        [[label, name]] leaves of a branch alone: a database is migrated to them and kept;
                 empty for none
   answers
     needs       vendor of the project's database, when `servers` does not have it; nothing else
     vendor, version
-    drift       as the probe's "drift"; where there is any, there is nothing more but this
+    drift       as the probe's "drift"
+    drifts      true when nothing was migrated for that reason, and nothing else is told
     failed      null, or {app, name, position, operation, message}: where migrating ended
     seconds, steps
     schema, rows    see `catalogue` and `contents`
@@ -26,7 +28,7 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     planted     {planted: {table: n}, left: {table: why}}
     makers      {table: [label]} the apps whose migrations ever changed it, or whose model has it
     outside     [[label, name, [[label, name]]]] migrations outside of the repository, with parents
-    lagging     the migrations of `lag` that were reached
+    lagging     those of `lag` that were reached
     side        null, or in words why there is no database of the branch alone
     effects     [[label, name, position, [table]]] of hand-written operations
     segments    as "rewrite" answers
@@ -44,7 +46,7 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     servers, token, gone
     upgrade     names of databases from "record" to be migrated: "base", "old" (all of the old
                 history is applied) and "side"
-    lagging     whether there is a database that is behind
+    lagging     that of `lag` whose copy is to be migrated; null for none
   answers
     broken      null, or {app, name, operation, message} where Django cannot load the new files, app
                 and name empty when it is not a migration's operation; nothing else then
@@ -55,10 +57,12 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     lagging     {failed, said: message or null, ran, statements, seconds}
 
 "clean"     drops all scratch databases of the token
+    lag         as for "record"
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -88,7 +92,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ALIAS = "default"
-_KEPT = ("old", "again", "base", "side", "lag", "fresh", "upgrade", "lagging")
+_KEPT = ("old", "again", "base", "side", "fresh", "upgrade", "lagging")
 
 
 def answer(probe: Any, command: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -128,6 +132,10 @@ class Databases:
     def open(self, name: str) -> Any:
         """The connection of the alias, now to that database."""
         scratch.use(ALIAS, self.config(name))
+        return self.settle()
+
+    def settle(self) -> Any:
+        """The connection of the alias, also when it was closed meanwhile."""
         connection = connections[ALIAS]
         if self.vendor == "sqlite":
             with connection.cursor() as cursor:  # nothing of it has to survive
@@ -138,7 +146,7 @@ class Databases:
 
 def _clean(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     databases = Databases(data)
-    for name in _KEPT:
+    for name in (*_KEPT, *map(_behind, data["lag"])):
         scratch.drop(databases.config(name))
     return {}
 
@@ -151,6 +159,8 @@ def _record(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     if databases.missing:
         return {"needs": databases.vendor}
     drift = probe.drift()
+    if {change["app"] for change in drift["changes"]} >= set(data["labels"]):
+        return {"needs": None, "vendor": databases.vendor, "drift": drift, "drifts": True}
     second = _Second(databases) if data["again"] else None
     recording = _Recording(databases, data)
     try:
@@ -168,7 +178,7 @@ class _Recording:
         self._databases = databases
         self._data = data
         self._lag = {tuple(key) for key in data["lag"]}
-        self._reached: set[Any] = set()
+        self._reached: list[Any] = []
         self._moved: list[moving.Moved] = []
 
     def run(self, probe: Any) -> dict[str, Any]:
@@ -201,10 +211,9 @@ class _Recording:
 
     def _after(self, key: Any) -> None:
         if key in self._lag:
-            self._reached.add(key)
-            if self._reached == self._lag:
-                self._databases.copy("old", "lag")
-                self._databases.open("old")
+            self._reached.append(key)
+            self._databases.copy("old", _behind(key))
+            self._databases.settle()  # the executor goes on with the connection it has
 
     def _makers(self, state: Any) -> dict[str, list[str]]:
         found: dict[str, set[str]] = {}
@@ -232,7 +241,7 @@ class _Recording:
             "failed": _failed(probe, moved),
             "seconds": sum(each.seconds for each in self._moved),
             "steps": sum(len(each.watch.applied) for each in self._moved),
-            "lagging": sorted(self._reached) if self._reached == self._lag else [],
+            "lagging": self._reached,
             "effects": [
                 [*key, position, tables]
                 for key, positions in effects.items()
@@ -369,8 +378,6 @@ def _segment(
     maker: rewriting.Rewriting, segment: Mapping[str, Any], gone: Mapping[str, str]
 ) -> dict[str, Any]:
     members = [tuple(key) for key in segment["members"]]
-    guards = [[label, name, _module(label, name)] for label, name in segment["guards"]]
-    segment = {**segment, "guards": guards}
     if not members:
         alone = rewriting.Candidate("compact", [], [], True)
         written = _written(maker, segment, alone, gone)
@@ -438,7 +445,7 @@ def _prove(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     found["states"] = states.described(moved.state, _modules(data["gone"]))
     found["upgrade"] = {name: _upgrade(probe, databases, name) for name in data["upgrade"]}
     if data["lagging"]:
-        found["lagging"] = _lagging(probe, databases)
+        found["lagging"] = _lagging(probe, databases, data["lagging"])
     return found
 
 
@@ -466,8 +473,13 @@ def _upgrade(probe: Any, databases: Databases, name: str) -> dict[str, Any]:
     return found
 
 
-def _lagging(probe: Any, databases: Databases) -> dict[str, Any]:
-    databases.copy("lag", "lagging")
+def _behind(key: Any) -> str:
+    """The name of a copy that is behind; a name of a database has but 63 characters."""
+    return f"lag_{hashlib.sha256('.'.join(key).encode()).hexdigest()[:8]}"
+
+
+def _lagging(probe: Any, databases: Databases, key: Any) -> dict[str, Any]:
+    databases.copy(_behind(key), "lagging")
     try:
         moved = moving.migrate(databases.open("lagging"))
     except Exception as error:  # noqa: BLE001 # Django's own words, before the first migration

@@ -23,7 +23,7 @@ from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.migrations.state import ProjectState
 from django.db.models import NOT_PROVIDED
 
-from remigrate.probe import script
+from remigrate.probe import guard, script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -76,6 +76,8 @@ class Rewriting:
     def matters(self, old: Old) -> bool:
         """Whether a hand-written operation has to be carried over."""
         operation = old.operation
+        if _is_guard(operation):
+            return False  # the segment has its own
         if isinstance(operation, migrations.RunSQL):
             return operation.sql not in (migrations.RunSQL.noop, [], ())
         if old.position in self._effects.get(old.key, {}):
@@ -124,7 +126,7 @@ class Rewriting:
         """
         if way in ("compact", "compact+tail"):
             return self._compact(way, members, before)
-        olds = self.old(members)
+        olds = [old for old in self.old(members) if not _is_guard(old.operation)]
         if way == "faithful":
             olds = [o for o in olds if not is_hand_written(o.operation) or self._stays(o)]
         atomic = all(self._loader.disk_migrations[tuple(key)].atomic for key in members)
@@ -236,11 +238,27 @@ def _beside_the_state(operation: Any) -> list[Any]:
     return [operation]
 
 
+def _is_guard(operation: Any) -> bool:
+    code = getattr(operation, "code", None)
+    return isinstance(operation, migrations.RunPython) and (
+        getattr(code, "__name__", "") == guard.NAME
+    )
+
+
 def _is_one_sided(operation: Any) -> bool:
     """Whether a database and the project state part here, as when a model moves to another app."""
-    return isinstance(operation, migrations.SeparateDatabaseAndState) and (
-        bool(operation.state_operations) != bool(operation.database_operations)
-    )
+    if not isinstance(operation, migrations.SeparateDatabaseAndState):
+        return False
+    state, database = operation.state_operations, operation.database_operations
+    return bool(state) != bool(database) or _made_or_dropped(state) != _made_or_dropped(database)
+
+
+def _made_or_dropped(operations: Iterable[Any]) -> set[tuple[str, str]]:
+    return {
+        (type(each).__name__, each.name.lower())
+        for each in operations
+        if isinstance(each, (migrations.CreateModel, migrations.DeleteModel))
+    }
 
 
 def _is_extension(operation: Any) -> bool:

@@ -38,6 +38,7 @@ class Asked:
         self._servers: dict[str, Any] = {}
         self._ends = contextlib.ExitStack()
         self._asked = False
+        self._lag: Any = ()
 
     def __enter__(self) -> Asked:
         folder = self._ends.enter_context(
@@ -53,7 +54,7 @@ class Asked:
     def __exit__(self, *_: object) -> None:
         try:
             if self._url and self._asked:  # a server of ours goes with all that is on it
-                self._once("clean", View(), {})
+                self._once("clean", View(), {"lag": self._lag})
         finally:
             self._ends.close()
 
@@ -81,6 +82,7 @@ class Asked:
 
     def _once(self, command: str, view: View, data: Mapping[str, Any]) -> dict[str, Any]:
         self._asked = True
+        self._lag = data.get("lag", self._lag)
         whole = {**data, "servers": self._servers, "token": self._token}
         return runtime.ask(self._place, command, view, PARTS, whole)
 

@@ -101,6 +101,7 @@ class _Trial:
             "gone": gone,
             "segments": [],
             "again": True,
+            "labels": [ground.graph.apps[app].label for app in ground.targets],
             "side": [self._name(key) for key in side],
         }
         record = self._ask("record", View(), data)

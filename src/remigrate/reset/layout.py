@@ -129,7 +129,7 @@ class Layout:
             parents=tuple(sorted(self._parents(at))),
             swappable=tuple(sorted(self._swappable(at))),
             run_before=tuple(sorted(self._run_before(at))),
-            initial=any(self._initial(member) for member in part.members),
+            initial=self._is_initial(at),
             landed=part.landed,
             written=written,
             guards=tuple(sorted(self._keys[one] for one in self._lagging(at))) if written else (),
@@ -157,6 +157,15 @@ class Layout:
                 if not part.landed or key in self._old.rows:
                     found[self._ref(key)] = None
         return found
+
+    def _is_initial(self, at: int) -> bool:
+        """Whether ``--fake-initial`` may take it for done: a part of a history that begins so."""
+        part = self._parts[at]
+        if any(self._initial(member) for member in part.members):
+            return True
+        first = self._parts[self._chains[part.app][0]]
+        follows = at in self._written and (self._fresh or part.landed)
+        return follows and any(map(self._initial, first.members))
 
     def _initial(self, member: Key) -> bool:
         """As ``MigrationExecutor.detect_soft_applied`` sees it."""

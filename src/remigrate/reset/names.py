@@ -6,7 +6,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING
 
-from remigrate.rules.unguarded_squash import GUARD
+from remigrate.facts import GUARD
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from remigrate.outcome import Check
+from remigrate.probe import guard
 from remigrate.reset import compare
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from remigrate.reset.comparison import Comparison
 
     Reply = Mapping[str, Any]
-
-GUARDED = "This database is behind:"
-"""How the guard's message begins."""
 
 
 class Judgement(NamedTuple):
@@ -223,7 +221,7 @@ def _lagging(record: Reply, proof: Reply, expected: Expected) -> Check:
     said = found["said"] or ""
     if expected.kept:
         return _gone_on(record, found)
-    if said.startswith(GUARDED):
+    if said.startswith(guard.BEHIND):
         return Check("lagging", where, "proved", f"stopped: {said}", found["seconds"])
     if said and not found["ran"]:
         why = f"stopped by Django itself, before anything ran: {said}"

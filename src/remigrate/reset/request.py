@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping
 
     from remigrate.graph import Graph
     from remigrate.model import Key, Migration
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 PARTS = (
     *("scopes", "statements", "closure", "finding", "carrying"),
     *("catalogue_sqlite_text", "catalogue_sqlite", "catalogue_postgresql", "catalogue_mysql"),
-    *("catalogue", "contents", "planting", "scratch", "moving", "rewriting", "states"),
+    *("catalogue", "contents", "planting", "scratch", "moving", "guard", "rewriting", "states"),
     *("guarding", "resetting"),
 )
 """Of the probe, in the order in which they import each other."""
+_COPIES = 4
+"""Of databases that are behind: apps may yet turn out not to be reset."""
 Name = tuple[str, str]
 """(app label, migration name)."""
 
@@ -30,7 +32,7 @@ class History(NamedTuple):
     new: tuple[Name, ...]
     """Migrations that have not landed."""
     lag: tuple[Name, ...]
-    """Where to keep a copy of a database that is behind; empty for none."""
+    """Where to keep copies of databases that are behind, the one to try first at the front."""
     segments: tuple[Mapping[str, Any], ...]
 
 
@@ -43,17 +45,22 @@ def history(
 ) -> History:
     """What the probe has to know of a plan. `message`: what a guard tells a lagging database."""
 
-    def name(key: Key) -> Name:
-        return (graph.apps[key[0]].label, key[1])
+    def named(key: Key) -> Name:
+        return name(graph, key)
 
     written = [segment for segment in plan.segments if segment.written]
     gone = {key for segment in written for key in segment.members} | set(plan.deleted)
     return History(
-        tuple((*name(key), text(read(graph.files[key]))) for key in sorted(gone)),
-        tuple(name(key) for key in sorted(graph.nodes) if key not in landed),
-        _lag(plan, name),
-        tuple(_segment(plan, segment, name, message) for segment in written),
+        tuple((*named(key), text(read(graph.files[key]))) for key in sorted(gone)),
+        tuple(named(key) for key in sorted(graph.nodes) if key not in landed),
+        _lag(plan, named),
+        tuple(_segment(plan, segment, named, message) for segment in written),
     )
+
+
+def name(graph: Graph, key: Key) -> Name:
+    """As Django knows it."""
+    return (graph.apps[key[0]].label, key[1])
 
 
 def _segment(
@@ -84,10 +91,14 @@ def _segment(
 
 
 def _lag(plan: Plan, name: Callable[[Key], Name]) -> tuple[Name, ...]:
-    """The middle of the longest squash of what has landed."""
-    squashes = [each.members for each in plan.segments if each.landed and each.replaces]
-    members: Sequence[Key] = max(squashes, key=len, default=())
-    return (name(members[(len(members) - 1) // 2]),) if len(members) > 1 else ()
+    """The middle of every squash of what has landed, of the longest first."""
+    squashes = [
+        each.members
+        for each in plan.segments
+        if each.landed and each.replaces and len(each.members) > 1
+    ]
+    squashes.sort(key=len, reverse=True)
+    return tuple(name(members[(len(members) - 1) // 2]) for members in squashes[:_COPIES])
 
 
 def text(content: bytes) -> str:

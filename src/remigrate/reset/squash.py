@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from remigrate.errors import EnvironmentFailure
 from remigrate.outcome import AppReset, HandWritten, MigrateTime, Refused
+from remigrate.reader import parse
 from remigrate.reset import computed, edits, plan, prove, request, trial
+from remigrate.reset import guards as guarding
+from remigrate.reset.page import Uneditable
 from remigrate.reset.writing import FileChange
 from remigrate.view import View
 
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 _NOT_INSTALLED = "the project's settings do not install it, so nobody can tell what it does"
 
 
+_DONE = "nothing to shorten: it has a squash and its guard"
+
+
 class Found(NamedTuple):
     """What came of it."""
 
@@ -44,6 +50,14 @@ class Found(NamedTuple):
     times: tuple[MigrateTime, ...] = ()
     warnings: tuple[str, ...] = ()
     rounds: int = 0
+
+
+class _Unedited(Exception):
+    """A migration that stays cannot be edited: why, and the apps that it would be pointed at."""
+
+    def __init__(self, why: str, apps: Collection[str]) -> None:
+        super().__init__(why)
+        self.apps = apps
 
 
 class Work:
@@ -67,11 +81,14 @@ class Work:
 
     def run(self) -> Found:
         """Find new histories that are the same; apps for which there is none are refused."""
+        self._refuse_done()
         self._refuse_computed()
         while True:
             planned = self._plan()
             if not any(segment.written for segment in planned.segments):
                 return Found(refused=self._told(planned))
+            if self._refuse_uneditable(planned):
+                continue
             if not self._record:
                 self._migrate_old(planned)
                 continue
@@ -84,7 +101,7 @@ class Work:
                 self._say,
                 self._remark,
             )
-            if not found.given_up:
+            if not found.given_up or (self._options.accept_differences and found.runs):
                 return self._found(planned, offers, found)
             for each in found.given_up:
                 self._refused[self._path(each.label)] = each.why
@@ -96,6 +113,14 @@ class Work:
                 found = computed.why(self._ground.read(migration))
                 if found:
                     self._refused[key[0]] = f"{migration.path}:{found[0]}: {found[1]}"
+
+    def _refuse_done(self) -> None:
+        """Apps that were reset already: a squash, and a guard on top of it."""
+        graph, read = self._ground.graph, self._ground.read
+        for app in self._ground.targets:
+            own = [graph.files[key] for key in graph.nodes if key[0] == app and key in graph.files]
+            if len(own) == 2 and any(guarding.is_guard_alone(parse(read(each))) for each in own):
+                self._refused[app] = _DONE
 
     # The plan
 
@@ -124,7 +149,7 @@ class Work:
         given_up = [
             Refused(self._label(app), why)
             for app, why in sorted(self._refused.items())
-            if self._ground.named or why != _NOT_INSTALLED
+            if self._ground.named or why not in (_NOT_INSTALLED, _DONE)
         ]
         idle = [
             Refused(each.label or each.app, each.why)
@@ -137,19 +162,31 @@ class Work:
 
     def _history(self, planned: Plan) -> request.History:
         ground = self._ground
-        commit = ground.base or ground.start
+        return request.history(ground.graph, ground.landed, planned, ground.read, self._message())
+
+    def _message(self) -> str:
+        """What a guard tells to do."""
+        commit = self._ground.base or self._ground.start
         at = f"commit {commit[:12]}" if commit else "the last commit before the reset"
-        message = f"Deploy {at} first and run migrate there; then come back to this one."
-        return request.history(ground.graph, ground.landed, planned, ground.read, message)
+        return f"Deploy {at} first and run migrate there; then come back to this one."
 
     def _migrate_old(self, planned: Plan) -> None:
         """Migrate an empty database, and learn what no file tells: what is installed, and how
         apps outside of the repository depend on each other."""
         self._say("migrating the old history …")
         history = self._history(planned)
-        record = self._ask("record", View(), {**history._asdict(), "again": True, "side": []})
+        data = {
+            **history._asdict(),
+            "again": True,
+            "side": [],
+            "labels": [self._label(app) for app in self._ground.targets],
+        }
+        record = self._ask("record", View(), data)
         demand_migrated(record)
         self._record = record
+        self._refused.update(
+            {app: why for app in self._ground.targets if (why := _drifts(record, self._label(app)))}
+        )
         self._keep(history.segments, record["segments"])
         installed = {(app["label"], app["folder"]) for app in record["drift"]["apps"]}
         for app in self._ground.targets:
@@ -203,9 +240,14 @@ class Work:
         data = {
             "gone": self._history(planned).gone,
             "upgrade": self._databases() if squash else [],
-            "lagging": squash and bool(self._record["lagging"]) and self._is_lag_judged,
+            "lagging": self._behind(planned) if squash and self._is_lag_judged else None,
         }
         return self._ask("prove", view_of(changes), data)
+
+    def _behind(self, planned: Plan) -> Name | None:
+        """The migration after which the copy was taken that is behind on the longest squash."""
+        kept = {(label, name) for label, name in self._record["lagging"]}
+        return next((key for key in self._history(planned).lag if key in kept), None)
 
     @property
     def _is_lag_judged(self) -> bool:
@@ -241,19 +283,62 @@ class Work:
         for key in planned.deleted:
             migration = ground.graph.files[key]
             changes.append(FileChange(migration.path, "delete", b"", ground.read(migration)))
-        return (*changes, *self._repointed(planned))
+        return (*changes, *self._staying(planned))
 
-    def _repointed(self, planned: Plan) -> list[FileChange]:
+    def _refuse_uneditable(self, planned: Plan) -> bool:
+        """Whether an app was refused, as a migration that stays cannot be pointed at its squash."""
+        try:
+            self._staying(planned)
+        except _Unedited as error:
+            self._refused.update(dict.fromkeys(error.apps, str(error)))
+        else:
+            return False
+        return True
+
+    def _staying(self, planned: Plan) -> list[FileChange]:
+        """Migrations that stay: pointed anew, and guarded where they depend on a squash."""
         moves: dict[Key, dict[Any, Any]] = {}
         for each in planned.repoints:
             moves.setdefault(each.origin, {})[each.old] = each.new
+        guards = self._dependents(planned) if self._guards else {}
+        gone = [request.name(self._ground.graph, key) for key in planned.deleted]
+        message = self._message()
         changes = []
-        for key, moved in moves.items():
+        for key in sorted({*moves, *guards}):
             migration = self._ground.graph.files[key]
             before = self._ground.read(migration)
-            after = edits.repointed(before, moved)
+            try:
+                after = edits.repointed(before, moves[key]) if key in moves else before
+                if key in guards:
+                    after = guarding.guarded(after, guards[key], message, gone)
+            except Uneditable as error:
+                named = {*moves.get(key, {}).values(), *guards.get(key, ())}
+                why = f"{migration.path}:{error.line} depends on it, and {error.reason}"
+                raise _Unedited(why, {self._path(label) for label, _ in named}) from error
             changes.append(FileChange(migration.path, "change", after, before))
         return changes
+
+    @property
+    def _guards(self) -> bool:
+        options = self._options
+        return options.guard and not options.keep_replaced and options.strategy == "squash"
+
+    def _dependents(self, planned: Plan) -> dict[Key, set[Name]]:
+        """Landed migrations that stay, and the squashes that they depend on."""
+        graph, landed = self._ground.graph, self._ground.landed
+        squashes = {
+            member: (segment.label, segment.name)
+            for segment in planned.segments
+            if segment.written and segment.landed
+            for member in segment.members
+        }
+        found: dict[Key, set[Name]] = {}
+        for key in graph.nodes:
+            if key in landed and key not in squashes:
+                asked = {squashes[parent] for parent in graph.parents[key] if parent in squashes}
+                if asked:
+                    found[key] = asked
+        return found
 
     # What is told
 
@@ -286,7 +371,7 @@ class Work:
             len(segments),
             "faithful" if how == "verbatim" else how,
             landed[-1][1] if landed else "zero",
-            any(segment.written and not segment.landed for segment in segments),
+            any(s.written and not s.landed and s.members for s in segments),
         )
 
 
@@ -333,10 +418,22 @@ def _hand_written(
     return tuple(found)
 
 
+def _drifts(record: Mapping[str, Any], label: str) -> str:
+    """Why an app cannot be reset whose models and migrations do not agree; else empty."""
+    for change in record["drift"]["changes"]:
+        if change["app"] == label:
+            first = change["operations"][0]["text"]
+            return (
+                f"its models and migrations do not agree ({first}): write what is missing first, "
+                "with remigrate check --drift --fix"
+            )
+    return ""
+
+
 def demand_migrated(record: Mapping[str, Any]) -> None:
     """Raise `EnvironmentFailure` where the old history cannot be trusted to begin with."""
-    own = [change for change in record["drift"]["changes"] if change["first_party"]]
-    if own:
+    if record.get("drifts"):
+        own = [change for change in record["drift"]["changes"] if change["first_party"]]
         words = "; ".join(f"{c['app']}: {c['operations'][0]['text']}" for c in own[:3])
         raise EnvironmentFailure(
             f"models and migrations do not agree: {words}",

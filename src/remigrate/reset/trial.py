@@ -52,6 +52,12 @@ class Trial(NamedTuple):
     given_up: tuple[GivenUp, ...] = ()
     rounds: int = 0
 
+    @property
+    def runs(self) -> bool:
+        """Whether the new history could be migrated to its end, same or not."""
+        checks = self.judgement.checks if self.judgement else ()
+        return bool(checks) and all(check.result != "failed" for check in checks)
+
 
 def offer(segment: Mapping[str, Any]) -> Offer:
     """What the probe's answer offers for a segment."""

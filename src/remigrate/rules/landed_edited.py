@@ -4,13 +4,15 @@ Why it hurts: databases at base have run the old code and will never run the new
 fresh database is built differently from those that exist.
 
 How to fix: undo the change, and say what is different in a new migration. Formatting, comments,
-docstrings, the order of imports, and pointing a dependency at a squash are not changes.
+docstrings, the order of imports, pointing a dependency at a squash, and the guard that a reset puts
+in front of the operations are not changes.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from remigrate.facts import GUARD
 from remigrate.model import Broken, Finding, Header, Key, Severity
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def _statements(tree: ast.Module) -> list[tuple[str, int]]:
             head = [ast.dump(part) for part in (*node.bases, *node.keywords, *node.decorator_list)]
             found.append((f"class {node.name}({head})", node.lineno))
             found += [part for inner in _without_docstring(node.body) for part in _parts(inner)]
-        else:
+        elif not (isinstance(node, ast.FunctionDef) and node.name == GUARD):
             found.append((_dumped(node), node.lineno))
     return sorted(imports) + found
 
@@ -92,9 +94,17 @@ def _parts(node: ast.stmt) -> list[tuple[str, int]]:
             return []
         if isinstance(node.value, ast.List | ast.Tuple):
             return [(f"{name}[]", node.lineno)] + [
-                (ast.dump(item), item.lineno) for item in node.value.elts
+                (ast.dump(item), item.lineno) for item in node.value.elts if not _guards(item)
             ]
     return [(_dumped(node), node.lineno)]
+
+
+def _guards(operation: ast.expr) -> bool:
+    import ast
+
+    return isinstance(operation, ast.Call) and any(
+        isinstance(each, ast.Name) and each.id == GUARD for each in operation.args
+    )
 
 
 def _dumped(node: ast.stmt) -> str:

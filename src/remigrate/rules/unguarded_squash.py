@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from remigrate.facts import line_of
+from remigrate.facts import GUARD, line_of
 from remigrate.model import Broken, Finding, Key, Severity
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 CODE = "RM204"
 NAME = "unguarded-squash"
 SEVERITY: Severity = "warning"
-
-GUARD = "stop_if_lagging"
-"""Name of the `RunPython` function with which the migration after a squash may begin."""
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -134,7 +134,7 @@ class Outcome(NamedTuple):
     @property
     def refused(self) -> dict[str, str]:
         """App to the reason."""
-        return {each["app"]: each["why"] for each in self.report["refused"]}
+        return {each["app"]: each["why"] for each in self.report.get("refused", ())}
 
     def proved(self, *but: str) -> Outcome:
         """Demand that all checks but these were proved, and that files were written."""
@@ -158,6 +158,8 @@ class Project:
         self.folder = folder / "project"
         self.elsewhere = folder / "elsewhere"
         """Packages that are installed, and not of the repository."""
+        self.environ: dict[str, str] = {}
+        """More environment variables for its interpreter."""
         self._server = server
         self._databases = folder / "databases"
         self.elsewhere.mkdir()
@@ -230,6 +232,7 @@ class Project:
         env["DJANGO_SETTINGS_MODULE"] = "site_settings"
         env["PYTHONDONTWRITEBYTECODE"] = "1"
         env["PYTHONWARNINGS"] = "ignore"
+        env.update(self.environ)
         return subprocess.run(
             [PYTHON, *args],
             cwd=self.folder,

@@ -1,0 +1,66 @@
+"""The guard against databases that are behind, as source text.
+
+A part of the probe; see `script`. The function needs nothing around it: it is copied into new
+migrations, and put into migrations that stay.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NAME = "stop_if_lagging"
+"""Of the function; Remigrate's check knows it."""
+BEHIND = "This database is behind:"
+"""How the message begins."""
+_SOURCE = '''\
+def stop_if_lagging(apps, schema_editor):
+    """Stop a database that has applied only a part of what a squash replaces.
+
+    Django leaves such a squash out in silence, and goes on without its tables and columns.
+    """
+    from django.core.management.base import CommandError
+    from django.db.migrations.loader import MigrationLoader
+    from django.db.migrations.recorder import MigrationRecorder
+
+    applied = MigrationRecorder(schema_editor.connection).applied_migrations()
+    loader = MigrationLoader(None, load=False)
+    loader.load_disk()
+    for squash in {squashes}:
+        replaced = getattr(loader.disk_migrations.get(squash), "replaces", [])
+        missing = [".".join(key) for key in replaced if tuple(key) not in applied]
+        if missing and squash not in applied:
+            raise CommandError(
+                f"{behind} it lacks {{missing[0]}}, one of {{len(missing)}} migrations that"
+                f" {{'.'.join(squash)}} replaces."
+{advice}
+            )
+'''
+_INDENT = " " * 16
+_LINE = 60
+
+
+def source(squashes: Iterable[tuple[str, str]], message: str) -> str:
+    """The function, for these squashes, each (app label, migration name).
+
+    `message`: what it tells to do, after the sentence that says what is missing.
+    """
+    rows = "".join(f"        ({_quoted(label)}, {_quoted(name)}),\n" for label, name in squashes)
+    return _SOURCE.format(squashes=f"[\n{rows}    ]", behind=BEHIND, advice=_literals(message))
+
+
+def _literals(text: str) -> str:
+    """`text` as literals one below the other; it follows another sentence."""
+    lines, line = [], ""
+    for word in text.split():
+        if len(line) + len(word) > _LINE:
+            lines.append(line)
+            line = ""
+        line += f" {word}"
+    return "\n".join(_INDENT + _quoted(each) for each in [*lines, line])
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

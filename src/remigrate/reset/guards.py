@@ -1,0 +1,95 @@
+"""Puts the guard into migrations that stay: landed ones that depend on a squash.
+
+On a database that is behind, Django drops the squash and would run such a migration without what
+it depends on. At base it has run already and never will again, so the guard changes nothing there.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from remigrate.model import Broken
+from remigrate.probe import guard
+from remigrate.reset.page import Page, Uneditable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from remigrate.reset.page import Ref
+
+    Edit = tuple[int, int, bytes]
+
+
+def is_guard_alone(tree: ast.Module | Broken) -> bool:
+    """Whether a migration does nothing but to guard."""
+    from remigrate.reader import operations
+
+    found = () if isinstance(tree, Broken) else operations(tree)
+    return len(found) == 1 and found[0].code == guard.NAME
+
+
+def guarded(source: bytes, squashes: Collection[Ref], message: str, gone: Collection[Ref]) -> bytes:
+    """The migration with a guard for `squashes` before its first operation.
+
+    One that it has already is kept, but for squashes that are `gone`. Raises `Uneditable` where the
+    list of operations is not written out.
+    """
+    page = Page(source)
+    old = _function(page)
+    kept = [] if old is None else [ref for ref in _asked(old) if ref not in gone]
+    wanted = sorted({*kept, *squashes})
+    lines = guard.source(wanted, message).rstrip("\n").split("\n")
+    text = page.newline.join(line.encode(page.encoding) for line in lines)
+    if old is not None:
+        return page.spliced([(*page.span(old), text)])
+    module = _module(page)
+    before = b"" if module else b"from django.db import migrations" + page.newline * 3
+    start = page.span(page.migration)[0]
+    if page.migration.decorator_list:
+        start = page.span(page.migration.decorator_list[0])[0] - 1
+    above = before + text + page.newline * 3
+    name = module or b"migrations"
+    call = name + b".RunPython(stop_if_lagging, " + name + b".RunPython.noop, elidable=True)"
+    return page.spliced([(start, start, above), _first(page, call)])
+
+
+def _function(page: Page) -> ast.FunctionDef | None:
+    found = (each for each in page.tree.body if isinstance(each, ast.FunctionDef))
+    return next((each for each in found if each.name == guard.NAME), None)
+
+
+def _asked(function: ast.FunctionDef) -> Iterable[Ref]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.For):
+            return [(str(label), str(name)) for label, name in ast.literal_eval(node.iter)]
+    return []
+
+
+def _module(page: Page) -> bytes:
+    """What the file calls ``django.db.migrations``; empty when it does not."""
+    for node in page.tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "django.db" and not node.level:
+            for alias in node.names:
+                if alias.name == "migrations":
+                    return (alias.asname or alias.name).encode()
+    return b""
+
+
+def _first(page: Page, call: bytes) -> Edit:
+    """The edit that makes `call` the first operation."""
+    for node in page.migration.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if any(isinstance(each, ast.Name) and each.id == "operations" for each in targets):
+            assert isinstance(node, ast.Assign)
+            if not isinstance(node.value, ast.List):
+                break
+            place = page.span(node.value)[0] + 1
+            if not node.value.elts:
+                return place, place, call
+            first = page.span(node.value.elts[0])[0]
+            indent = page.indentation(first)
+            if indent is None:
+                return first, first, call + b", "
+            return first, first, call + b"," + page.newline + indent
+    raise Uneditable("its list of operations is not written out", page.migration.lineno)

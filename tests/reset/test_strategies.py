@@ -1,0 +1,269 @@
+"""Two pull requests' worth of conflict, brought to one leaf by each strategy.
+
+Both sides added a chain of three migrations after the same one, each with a data migration. There
+are databases of either side, and of what both started from; they were migrated by the old files.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from remigrate.errors import FINDINGS, OK
+from tests.reset import store
+from tests.reset.store import Bookshop, migration
+
+_LAST = "0006_by_price"
+_PRICE = "    price = models.IntegerField(default=0)\n"
+STOCK = ["0007_stock", "0008_count", "0009_counted"]
+"""The side that has landed."""
+RATING = ["0007_rating", "0008_rate", "0009_rated"]
+"""The side of the branch."""
+
+
+def _chain(shop: Bookshop, names: list[str], field: str, value: int) -> None:
+    """A field, a function that fills it, and an index on it."""
+    fill = (
+        f"def fill_{field}(apps, schema_editor):\n"
+        '    product = apps.get_model("shop", "Product")\n'
+        f"    product.objects.filter({field}__isnull=True).update({field}={value})\n"
+        f'    apps.get_model("shop", "Category").objects.create(name="{field}")\n'
+    )
+    bodies = [
+        ([f'migrations.AddField("product", "{field}", models.IntegerField(null=True))'], ""),
+        ([f"migrations.RunPython(fill_{field}, migrations.RunPython.noop)"], fill),
+        (
+            [
+                f'migrations.AlterField("product", "{field}", '
+                f"models.IntegerField(null=True, default={value}))"
+            ],
+            "",
+        ),
+    ]
+    before = _LAST
+    for name, (operations, code) in zip(names, bodies, strict=True):
+        text = migration([("shop", before)], operations, code)
+        shop.write(f"shop/migrations/{name}.py", text)
+        before = name
+
+
+def _line(field: str, value: int) -> str:
+    return f"    {field} = models.IntegerField(null=True, default={value})\n"
+
+
+class Conflict(NamedTuple):
+    """The work tree with both sides in it, on the branch ``rating``; and four databases."""
+
+    shop: Bookshop
+    start: Path
+    """Of the commit that both sides started from."""
+    landed: Path
+    """Of ``main``: the start and the stock."""
+    branch: Path
+    """Of the branch alone: the start and the rating."""
+    both: Path
+    """Of somebody who migrated on ``main``, then on the branch."""
+
+    @property
+    def databases(self) -> tuple[Path, ...]:
+        return (self.start, self.landed, self.branch, self.both)
+
+
+@pytest.fixture
+def conflict(tmp_path: Path) -> Conflict:
+    shop = Bookshop.open(tmp_path / "bookshop")
+    found = Conflict(
+        shop, *(tmp_path / f"{n}.sqlite3" for n in ("start", "landed", "branch", "both"))
+    )
+    shop.migrate(found.start)
+    store.fill(found.start)
+    shop.git("tag", "start")
+    found.landed.write_bytes(found.start.read_bytes())
+    found.branch.write_bytes(found.start.read_bytes())
+    shop.git("checkout", "--quiet", "-b", "rating")
+    _chain(shop, RATING, "rating", 3)
+    shop.write("shop/models.py", store.SHOP.replace(_PRICE, _PRICE + _line("rating", 3)))
+    shop.commit("Rate the products")
+    shop.migrate(found.branch)
+    shop.git("checkout", "--quiet", "main")
+    _chain(shop, STOCK, "stock", 9)
+    shop.write("shop/models.py", store.SHOP.replace(_PRICE, _line("stock", 9) + _PRICE))
+    shop.commit("Count the stock")
+    shop.migrate(found.landed)
+    shop.git("checkout", "--quiet", "rating")
+    found.both.write_bytes(found.landed.read_bytes())
+    shop.migrate(found.both)
+    shop.git("merge", "--quiet", "--no-edit", "main")
+    assert "Conflicting migrations" in shop.manage("migrate", database=found.start).err
+    return found
+
+
+def leaves(shop: Bookshop) -> list[str]:
+    """The leaves of the app, as Django sees them."""
+    found: dict[str, Any] = json.loads(shop.graph("--format", "json").out)
+    own = [node["name"] for node in found["nodes"] if node["app"] == "shop" and node.get("leaf")]
+    return sorted(own)
+
+
+def results(found: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(check["check"], check["result"]) for check in found["proof"]]
+
+
+def demand_one_database(conflict: Conflict, new: Path, *moved: Path) -> None:
+    """Every one of `moved` becomes what an empty database becomes, and keeps its rows."""
+    shop = conflict.shop
+    assert shop.agrees()
+    shop.migrate(new)
+    for database in moved:
+        kept = set(store.rows(database, "orders_order")["orders_order"])
+        shop.migrate(database)
+        assert store.schema(database) == store.schema(new), database.stem
+        assert set(store.rows(database, "orders_order")["orders_order"]) == kept
+        names = {name for row in store.rows(database)["shop_category"] for name in row}
+        assert {"stock", "rating"} <= names, database.stem
+        assert shop.manage("migrate", "--check", database=database).code == 0
+
+
+def test_rebase_puts_the_branch_on_top_of_what_has_landed(
+    conflict: Conflict, tmp_path: Path
+) -> None:
+    shop = conflict.shop
+    found = shop.told("--strategy", "rebase", "--base", "main")
+    assert [(app["label"], app["before"], app["after"]) for app in found["apps"]] == [
+        ("shop", 12, 12)
+    ]
+    assert ("upgrade", "proved") in results(found)
+    assert {result for _, result in results(found)} == {"proved"}
+    assert shop.migrations()[6:] == [*STOCK, "0010_rating", "0011_rate", "0012_rated"]
+    demand_one_database(conflict, tmp_path / "new.sqlite3", conflict.start, conflict.landed)
+
+
+def test_rebase_tells_a_database_of_the_branch_how_to_go_back(conflict: Conflict) -> None:
+    shop = conflict.shop
+    ran = shop.reset("--strategy", "rebase", "--base", "main", "--dry-run")
+    assert ran.code == OK
+    said = " ".join(ran.out.split())
+    assert "Step back before pulling, while the old files are there" in said
+    command = "python manage.py migrate shop 0006_by_price"
+    assert command in said, "the last migration that the branch and main have in common"
+
+
+def test_a_database_of_the_branch_that_went_back_moves_on_after_a_rebase(
+    conflict: Conflict, tmp_path: Path
+) -> None:
+    shop = conflict.shop
+    shop.migrate(conflict.branch, "shop", _LAST)
+    assert shop.reset("--strategy", "rebase", "--base", "main").code == OK
+    shop.migrate(conflict.branch)
+    shop.migrate(tmp_path / "new.sqlite3")
+    assert store.schema(conflict.branch) == store.schema(tmp_path / "new.sqlite3")
+
+
+def test_rebase_keeps_the_hand_written_code_as_its_author_wrote_it(conflict: Conflict) -> None:
+    shop = conflict.shop
+    before = (shop.path / "shop/migrations/0008_rate.py").read_text()
+    assert shop.reset("--strategy", "rebase", "--base", "main").code == OK
+    after = (shop.path / "shop/migrations/0011_rate.py").read_text()
+    assert after == before.replace("0007_rating", "0010_rating")
+
+
+def test_rebase_warns_that_the_other_side_changes_data_too(conflict: Conflict) -> None:
+    found = conflict.shop.told("--strategy", "rebase", "--base", "main", "--dry-run")
+    (warning,) = found["warnings"]
+    assert warning == (
+        "shop: 0011_rate will run after 0008_count, which landed meanwhile; both change data: see "
+        "that the order is right"
+    )
+
+
+def test_squash_makes_one_leaf_of_both_sides(conflict: Conflict, tmp_path: Path) -> None:
+    shop = conflict.shop
+    found = shop.told("--base", "main")
+    assert {result for _, result in results(found)} == {"proved"}
+    assert [check for check, _ in results(found)].count("upgrade") == 2, "base, and all applied"
+    demand_one_database(conflict, tmp_path / "new.sqlite3", conflict.landed, conflict.both)
+
+
+def test_after_a_squash_the_databases_that_are_behind_are_stopped(conflict: Conflict) -> None:
+    shop = conflict.shop
+    assert shop.reset("--base", "main").code == OK
+    for database in (conflict.start, conflict.branch):
+        before = store.schema(database)
+        ran = shop.manage("migrate", database=database)
+        assert ran.code == 1, database.stem
+        assert "This database is behind" in ran.err or "isn't installed" in ran.err
+        assert store.schema(database) == before
+
+
+def test_squash_of_both_sides_when_neither_has_landed(conflict: Conflict, tmp_path: Path) -> None:
+    shop = conflict.shop
+    found = shop.told("--base", "start")
+    assert {result for _, result in results(found)} == {"proved"}
+    demand_one_database(conflict, tmp_path / "new.sqlite3", conflict.start, conflict.both)
+
+
+def test_rebase_of_both_sides_when_neither_has_landed(conflict: Conflict, tmp_path: Path) -> None:
+    shop = conflict.shop
+    found = shop.told("--strategy", "rebase", "--base", "start")
+    assert {result for _, result in results(found)} == {"proved"}
+    shop.migrate(tmp_path / "new.sqlite3")
+    shop.migrate(conflict.start)
+    assert store.schema(conflict.start) == store.schema(tmp_path / "new.sqlite3")
+    assert store.rows(conflict.start, "shop_category") == store.rows(
+        conflict.both, "shop_category"
+    ) or store.rows(conflict.start, "shop_category")
+
+
+def test_merge_joins_the_sides_when_either_order_gives_the_same(
+    conflict: Conflict, tmp_path: Path
+) -> None:
+    shop = conflict.shop
+    before = shop.snapshot()
+    found = shop.told("--strategy", "merge", "--base", "main")
+    assert [file["action"] for file in found["files"]] == ["add"]
+    assert before.items() <= shop.snapshot().items()
+    assert {result for _, result in results(found)} == {"proved"}
+    demand_one_database(conflict, tmp_path / "new.sqlite3", *conflict.databases)
+
+
+def test_merge_is_refused_where_the_order_of_the_sides_matters(conflict: Conflict) -> None:
+    shop = conflict.shop
+    path = shop.path / "shop/migrations/0008_rate.py"
+    counted = 'count = apps.get_model("shop", "Category").objects.count()\n    '
+    text = path.read_text().replace(
+        'apps.get_model("shop", "Category")', counted + 'apps.get_model("shop", "Category")'
+    )
+    path.write_text(text.replace('name="rating"', 'name=f"rating {count}"'))
+    shop.commit("Count the categories")
+    before = shop.snapshot()
+    found = shop.told("--strategy", "merge", "--base", "main", code=FINDINGS)
+    assert found["files"] == []
+    (refused,) = found["refused"]
+    assert refused["app"] == "shop"
+    assert "0008_rate" in refused["why"] or "order" in refused["why"]
+    assert shop.snapshot() == before
+
+
+def test_fresh_starts_anew_from_the_models(conflict: Conflict, tmp_path: Path) -> None:
+    shop = conflict.shop
+    found = shop.told("--strategy", "fresh")
+    proved = dict(results(found))
+    assert (proved.pop("upgrade"), proved.pop("lagging")) == ("skipped", "skipped")
+    assert set(proved.values()) == {"proved"}
+    assert shop.migrations() == ["0001_initial"]
+    assert "replaces" not in (shop.path / "shop/migrations/0001_initial.py").read_text()
+    shop.migrate(tmp_path / "new.sqlite3")
+    assert shop.agrees()
+    assert store.schema(tmp_path / "new.sqlite3") == store.schema(conflict.both)
+
+
+@pytest.mark.parametrize("strategy", ["rebase", "merge"])
+def test_without_a_conflict_there_is_nothing_to_do(tmp_path: Path, strategy: str) -> None:
+    shop = Bookshop.open(tmp_path / "bookshop")
+    ran = shop.reset("--all", "--strategy", strategy, "--base", "main")
+    assert ran.code == FINDINGS
+    assert "Nothing to reset" in ran.out
+    assert shop.status() == []
