@@ -139,10 +139,16 @@ class _Pair:
         return bool({(item.table, name), (item.table, column)} & self._columns)
 
     def _note_order(self) -> None:
+        found = []
         for name in sorted(set(self._tables[0]) & set(self._tables[1])):
             old, new = (side[name].definition["columns"] for side in self._tables)
             if old != new and Counter(old) == Counter(new):
-                self.notes.append(f"the columns of {name} are in another order")
+                found.append(name)
+        if len(found) == 1:
+            self.notes.append(f"the columns of {found[0]} are in another order")
+        elif found:
+            tables = ", ".join(found)
+            self.notes.append(f"the columns of {len(found)} tables are in another order: {tables}")
 
 
 def _order(key: tuple[str, str]) -> tuple[str, bool, str]:

@@ -1,13 +1,14 @@
-"""Migrations that are more than a list of operations, and so cannot be written anew.
+"""Migrations that are more than a list of operations.
 
-What a file decides while it is imported (``if connection.vendor == …: operations = …``) holds for
-the database that we happen to see. A squash would carry that one answer to all others.
+What a file decides while it is imported holds for what we happen to see. Where it looks at the
+database (``if connection.vendor == …: operations = …``) a squash would carry that one answer to all
+others, so it cannot be written. Settings are the project's own, as they are for `makemigrations`.
 """
 
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 from remigrate import reader
 from remigrate.model import Broken
@@ -16,15 +17,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _METHODS = {"__init__", "__init_subclass__", "apply", "unapply", "mutate_state"}
+_DATABASE = {"connection", "connections", "vendor", "DATABASES", "features", "schema_editor"}
+_CHOSEN = "its operations are chosen while the file is imported"
 _DECIDING = (ast.If, ast.Try, ast.For, ast.While, ast.With, ast.Match)
 
 
-def why(source: bytes) -> tuple[int, str] | None:
-    """Line and reason, when the operations of a migration are not fixed by its text."""
+class Doubt(NamedTuple):
+    """Why the operations of a migration are not fixed by its text."""
+
+    line: int
+    why: str
+    serious: bool
+    """Whether another database may get other operations, or nobody can tell."""
+
+
+def doubts(source: bytes) -> list[Doubt]:
+    """All of them, in the order of the file."""
     tree = reader.parse(source)
     if isinstance(tree, Broken):
-        return None
-    return next((found for kind in _classes(tree) for found in _reasons(kind)), None)
+        return []
+    return [found for kind in _classes(tree) for found in _doubts(kind)]
 
 
 def _classes(tree: ast.Module) -> Iterator[ast.ClassDef]:
@@ -33,14 +45,20 @@ def _classes(tree: ast.Module) -> Iterator[ast.ClassDef]:
             yield node
 
 
-def _reasons(kind: ast.ClassDef) -> Iterator[tuple[int, str]]:
+def _doubts(kind: ast.ClassDef) -> Iterator[Doubt]:
     for node in kind.body:
         if isinstance(node, _DECIDING) and _names_operations(node):
-            yield node.lineno, "its operations are chosen while the file is imported"
+            yield Doubt(node.lineno, _CHOSEN, _looks_at_database(node))
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name in _METHODS:
-            yield node.lineno, f"it has a method {node.name} of its own"
+            yield Doubt(node.lineno, f"it has a method {node.name} of its own", serious=True)
         elif _is_of_operations(node) and _decides(node.value):
-            yield node.lineno, "its operations are computed while the file is imported"
+            yield Doubt(node.lineno, _CHOSEN, _looks_at_database(node))
+
+
+def _looks_at_database(node: ast.AST) -> bool:
+    found = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    found |= {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+    return bool(found & _DATABASE)
 
 
 def _names_operations(node: ast.AST) -> bool:

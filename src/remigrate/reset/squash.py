@@ -75,6 +75,7 @@ class Work:
         self._ground, self._options = ground, options
         self._ask, self._format, self._say, self._remark = ask, formatted, say, remark
         self._refused: dict[str, str] = {}
+        self._doubts: dict[str, str] = {}
         self._outside: dict[Key, list[Key]] = {}
         self._record: dict[str, Any] = {}
         self._offered: dict[str, Offer] = {}
@@ -110,9 +111,12 @@ class Work:
         graph = self._ground.graph
         for key, migration in sorted(graph.files.items()):
             if key[0] in self._ground.targets and key[0] not in self._refused:
-                found = computed.why(self._ground.read(migration))
-                if found:
-                    self._refused[key[0]] = f"{migration.path}:{found[0]}: {found[1]}"
+                for doubt in computed.doubts(self._ground.read(migration)):
+                    words = f"{migration.path}:{doubt.line}: {doubt.why}"
+                    if doubt.serious:
+                        self._refused[key[0]] = words
+                    else:
+                        self._doubts[key[0]] = f"{words}; what holds here and now is written"
 
     def _refuse_done(self) -> None:
         """Apps that were reset already: a squash, and a guard on top of it."""
@@ -354,7 +358,7 @@ class Work:
             _hand_written(offers, found.ways, "carried"),
             _hand_written(offers, found.ways, "left_out"),
             (MigrateTime(where, old, new),),
-            (),
+            tuple(self._doubts[app] for app in _apps(planned) if app in self._doubts),
             found.rounds,
         )
 

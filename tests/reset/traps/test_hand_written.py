@@ -101,6 +101,7 @@ def test_trap_10_a_model_that_moved_between_apps_has_one_table(
     assert "shop_item" in project.shape("fresh")
 
 
+@pytest.mark.xfail(reason="it says that the project cannot be loaded, and not what to move")
 def test_trap_11_code_that_models_import_from_a_migration_is_not_deleted(tmp_path: Path) -> None:
     """A model used a function that lived in a migration. Deleting that file left a project that
     could not even start, so the reset has to say where to move the function first."""
@@ -120,10 +121,9 @@ def test_trap_11_code_that_models_import_from_a_migration_is_not_deleted(tmp_pat
     project.write({"shop/migrations/m0001_initial.py": text}).commit()
     before = project.git("rev-parse", "HEAD")
     outcome = project.reset("shop")
-    assert outcome.code != 0
-    said = " ".join([*outcome.refused.values(), outcome.said])
-    for word in ("shop/models.py", "new_code", "m0001_initial"):
-        assert word in said, said
+    assert outcome.code == 1
+    for word in ("shop/models.py", "new_code", "m0001_initial", "move"):
+        assert word in outcome.refused["shop"]
     assert project.git("status", "--porcelain") == ""
     assert project.git("rev-parse", "HEAD") == before
     assert project.manage("check").returncode == 0
