@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from remigrate import drift, errors, git, runtime, servers
 from remigrate.outcome import ChangedFile, Check, Reset
-from remigrate.reset import formatting, ground, keeping, squash, writing
+from remigrate.reset import changes, formatting, ground, keeping, squash, writing
 from remigrate.reset.request import PARTS
 from remigrate.view import View
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from remigrate.console import Console
     from remigrate.load import Cache
     from remigrate.options import Options
+    from remigrate.reset.found import Found
     from remigrate.reset.ground import Ground
-    from remigrate.reset.squash import Found
 
 _OUTPUT = 1 << 28
 """Bytes that the project's code may print, the probe's answer among them."""
@@ -152,7 +152,7 @@ def _concluded(start: Ground, options: Options, found: Found, environ: Mapping[s
         found.left_out,
         found.times,
         (),
-        squash.diff(found.changes) if options.dry_run else "",
+        changes.diff(found.changes) if options.dry_run else "",
     )
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from remigrate.outcome import AppReset, Refused
 from remigrate.reset import finishing, merging, prove, rebase, request
-from remigrate.reset.squash import Found, demand_migrated, view_of
+from remigrate.reset.changes import view_of
+from remigrate.reset.found import Found
+from remigrate.reset.record import demand_migrated
 from remigrate.reset.strategy import PIN, Question
 from remigrate.reset.writing import FileChange
 from remigrate.view import View

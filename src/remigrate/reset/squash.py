@@ -6,27 +6,25 @@ the project's Python as a view of files that are not on disk.
 
 from __future__ import annotations
 
-import difflib
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from remigrate.errors import EnvironmentFailure
-from remigrate.outcome import AppReset, HandWritten, MigrateTime, Refused
+from remigrate.outcome import MigrateTime, Refused
 from remigrate.reader import parse
-from remigrate.reset import computed, edits, plan, prove, request, trial
-from remigrate.reset import guards as guarding
-from remigrate.reset.page import Uneditable
-from remigrate.reset.writing import FileChange
+from remigrate.reset import changes, computed, guards, plan, prove, request, trial
+from remigrate.reset import record as recorded
+from remigrate.reset.found import Found, apps, hand_written, paths
 from remigrate.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from remigrate.model import Key
     from remigrate.options import Options
     from remigrate.reset.ground import Ground
     from remigrate.reset.planned import Plan
     from remigrate.reset.trial import Name, Offer, Trial
+    from remigrate.reset.writing import FileChange
 
     Ask = Callable[[str, View, Mapping[str, Any]], dict[str, Any]]
     Format = Callable[[Mapping[str, bytes]], Mapping[str, bytes]]
@@ -36,28 +34,6 @@ _NOT_INSTALLED = "the project's settings do not install it, so nobody can tell w
 
 
 _DONE = "nothing to shorten: it has a squash and its guard"
-
-
-class Found(NamedTuple):
-    """What came of it."""
-
-    changes: tuple[FileChange, ...] = ()
-    apps: tuple[AppReset, ...] = ()
-    judgement: prove.Judgement | None = None
-    refused: tuple[Refused, ...] = ()
-    carried: tuple[HandWritten, ...] = ()
-    left_out: tuple[HandWritten, ...] = ()
-    times: tuple[MigrateTime, ...] = ()
-    warnings: tuple[str, ...] = ()
-    rounds: int = 0
-
-
-class _Unedited(Exception):
-    """A migration that stays cannot be edited: why, and the apps that it would be pointed at."""
-
-    def __init__(self, why: str, apps: Collection[str]) -> None:
-        super().__init__(why)
-        self.apps = apps
 
 
 class Work:
@@ -79,6 +55,7 @@ class Work:
         self._outside: dict[Key, list[Key]] = {}
         self._record: dict[str, Any] = {}
         self._offered: dict[str, Offer] = {}
+        self._made: dict[object, tuple[FileChange, ...]] = {}
 
     def run(self) -> Found:
         """Find new histories that are the same; apps for which there is none are refused."""
@@ -123,7 +100,7 @@ class Work:
         graph, read = self._ground.graph, self._ground.read
         for app in self._ground.targets:
             own = [graph.files[key] for key in graph.nodes if key[0] == app and key in graph.files]
-            if len(own) == 2 and any(guarding.is_guard_alone(parse(read(each))) for each in own):
+            if len(own) == 2 and any(guards.is_guard_alone(parse(read(each))) for each in own):
                 self._refused[app] = _DONE
 
     # The plan
@@ -186,20 +163,18 @@ class Work:
             "labels": [self._label(app) for app in self._ground.targets],
         }
         record = self._ask("record", View(), data)
-        demand_migrated(record)
+        recorded.demand_migrated(record)
         self._record = record
-        self._refused.update(
-            {app: why for app in self._ground.targets if (why := _drifts(record, self._label(app)))}
-        )
         self._keep(history.segments, record["segments"])
-        installed = {(app["label"], app["folder"]) for app in record["drift"]["apps"]}
+        installed = recorded.installed(record)
         for app in self._ground.targets:
+            why = recorded.drifts(record, self._label(app))
             if (self._label(app), app) not in installed:
-                self._refused[app] = _NOT_INSTALLED
+                why = _NOT_INSTALLED
+            if why:
+                self._refused[app] = why
         labels, home = self._ground.graph.labels, self._ground.targets[0]
-        for label, name, parents in record["outside"]:
-            keys = [labels.key(parent[0], parent[1], home) for parent in parents]
-            self._outside[labels.key(label, name, home)] = keys
+        self._outside = recorded.outside(record, labels, home)
 
     def _offers(self, planned: Plan) -> list[Offer]:
         """The ways to write each segment; those that nobody asked for yet are asked for."""
@@ -239,14 +214,14 @@ class Work:
     def _tried(
         self, planned: Plan, offers: list[Offer], ways: Mapping[Name, str]
     ) -> Mapping[str, Any]:
-        changes = self._changes(planned, offers, ways)
+        files = self._changes(planned, offers, ways)
         squash = self._options.strategy == "squash"
         data = {
             "gone": self._history(planned).gone,
             "upgrade": self._databases() if squash else [],
             "lagging": self._behind(planned) if squash and self._is_lag_judged else None,
         }
-        return self._ask("prove", view_of(changes), data)
+        return self._ask("prove", changes.view_of(files), data)
 
     def _behind(self, planned: Plan) -> Name | None:
         """The migration after which the copy was taken that is behind on the longest squash."""
@@ -267,186 +242,56 @@ class Work:
             else ["base"]
         )
 
-    def _changes(
-        self, planned: Plan, offers: list[Offer], ways: Mapping[Name, str]
-    ) -> tuple[FileChange, ...]:
-        ground = self._ground
-        texts = {offer.name: offer.texts[ways[offer.name]] for offer in offers}
-        sources = {
-            f"{segment.app}/{segment.name}.py": texts[(segment.label, segment.name)].encode()
-            for segment in planned.segments
-            if segment.written
-        }
-        old = {migration.path: migration for migration in ground.graph.files.values()}
-        changes = [
-            FileChange(path, "change", content, ground.read(old[path]))
-            if path in old
-            else FileChange(path, "add", content, b"")
-            for path, content in self._format(sources).items()
-        ]
-        for key in planned.deleted:
-            migration = ground.graph.files[key]
-            changes.append(FileChange(migration.path, "delete", b"", ground.read(migration)))
-        return (*changes, *self._staying(planned))
-
     def _refuse_uneditable(self, planned: Plan) -> bool:
         """Whether an app was refused, as a migration that stays cannot be pointed at its squash."""
         try:
             self._staying(planned)
-        except _Unedited as error:
-            self._refused.update(dict.fromkeys(error.apps, str(error)))
+        except changes.Unedited as error:
+            self._refused.update({self._path(label): str(error) for label in error.labels})
         else:
             return False
         return True
 
+    def _changes(
+        self, planned: Plan, offers: list[Offer], ways: Mapping[Name, str]
+    ) -> tuple[FileChange, ...]:
+        """What is tried is what is written: the same files for the same ways."""
+        texts = {offer.name: offer.texts[ways[offer.name]] for offer in offers}
+        key = (planned, *sorted(texts.items()))
+        if key not in self._made:
+            sources = {
+                f"{segment.app}/{segment.name}.py": texts[(segment.label, segment.name)].encode()
+                for segment in planned.segments
+                if segment.written
+            }
+            new = changes.written(self._ground, planned, self._format(sources))
+            self._made[key] = (*new, *self._staying(planned))
+        return self._made[key]
+
     def _staying(self, planned: Plan) -> list[FileChange]:
-        """Migrations that stay: pointed anew, and guarded where they depend on a squash."""
-        moves: dict[Key, dict[Any, Any]] = {}
-        for each in planned.repoints:
-            moves.setdefault(each.origin, {})[each.old] = each.new
-        guards = self._dependents(planned) if self._guards else {}
-        gone = [request.name(self._ground.graph, key) for key in planned.deleted]
-        message = self._message()
-        changes = []
-        for key in sorted({*moves, *guards}):
-            migration = self._ground.graph.files[key]
-            before = self._ground.read(migration)
-            try:
-                after = edits.repointed(before, moves[key]) if key in moves else before
-                if key in guards:
-                    after = guarding.guarded(after, guards[key], message, gone)
-            except Uneditable as error:
-                named = {*moves.get(key, {}).values(), *guards.get(key, ())}
-                why = f"{migration.path}:{error.line} depends on it, and {error.reason}"
-                raise _Unedited(why, {self._path(label) for label, _ in named}) from error
-            changes.append(FileChange(migration.path, "change", after, before))
-        return changes
-
-    @property
-    def _guards(self) -> bool:
         options = self._options
-        return options.guard and not options.keep_replaced and options.strategy == "squash"
-
-    def _dependents(self, planned: Plan) -> dict[Key, set[Name]]:
-        """Landed migrations that stay, and the squashes that they depend on."""
-        graph, landed = self._ground.graph, self._ground.landed
-        squashes = {
-            member: (segment.label, segment.name)
-            for segment in planned.segments
-            if segment.written and segment.landed
-            for member in segment.members
-        }
-        found: dict[Key, set[Name]] = {}
-        for key in graph.nodes:
-            if key in landed and key not in squashes:
-                asked = {squashes[parent] for parent in graph.parents[key] if parent in squashes}
-                if asked:
-                    found[key] = asked
-        return found
+        guarded = options.guard and not options.keep_replaced and options.strategy == "squash"
+        return changes.staying(self._ground, planned, self._message() if guarded else None)
 
     # What is told
 
     def _found(self, planned: Plan, offers: list[Offer], found: Trial) -> Found:
         assert found.judgement
-        old, where = float(self._record["seconds"]), prove.database(self._record)
-        new = float(found.proof["fresh"]["seconds"])
+        old, new = self._record["seconds"], found.proof["fresh"]["seconds"]
+        doubts = [self._doubts[app] for app in paths(planned) if app in self._doubts]
         return Found(
             self._changes(planned, offers, found.ways),
-            tuple(self._app(planned, app, found.ways) for app in _apps(planned)),
+            apps(self._ground.graph, planned, found.ways),
             found.judgement,
             self._told(planned),
-            _hand_written(offers, found.ways, "carried"),
-            _hand_written(offers, found.ways, "left_out"),
-            (MigrateTime(where, old, new),),
-            tuple(self._doubts[app] for app in _apps(planned) if app in self._doubts),
+            hand_written(offers, found.ways, "carried"),
+            hand_written(offers, found.ways, "left_out"),
+            (MigrateTime(prove.database(self._record), float(old), float(new)),),
+            tuple(doubts),
             found.rounds,
         )
-
-    def _app(self, planned: Plan, app: str, ways: Mapping[Name, str]) -> AppReset:
-        graph = self._ground.graph
-        segments = [segment for segment in planned.segments if segment.app == app]
-        label = segments[0].label
-        used = [ways[(s.label, s.name)] for s in segments if s.written and s.members]
-        how: Any = max(used, key=trial.WAYS.index) if used else "compact"
-        landed = [key for segment in segments if segment.landed for key in segment.members]
-        return AppReset(
-            label,
-            sum(1 for key in graph.files if key[0] == app and key in graph.nodes),
-            len(segments),
-            "faithful" if how == "verbatim" else how,
-            landed[-1][1] if landed else "zero",
-            any(s.written and not s.landed and s.members for s in segments),
-        )
-
-
-def view_of(changes: Collection[FileChange]) -> View:
-    """The work tree as it will be."""
-    return View(
-        {each.path: each.content for each in changes if each.action != "delete"},
-        tuple(each.path for each in changes if each.action == "delete"),
-    )
-
-
-def diff(changes: Collection[FileChange]) -> str:
-    """All changes in the form of a unified diff."""
-    parts = []
-    for each in sorted(changes):
-        before = each.before.decode("utf-8", "replace").splitlines(keepends=True)
-        after = each.content.decode("utf-8", "replace").splitlines(keepends=True)
-        old = "/dev/null" if each.action == "add" else f"a/{each.path}"
-        new = "/dev/null" if each.action == "delete" else f"b/{each.path}"
-        parts += [
-            line if line.endswith("\n") else f"{line}\n"
-            for line in difflib.unified_diff(before, after, old, new)
-        ]
-    return "".join(parts)
 
 
 def _word(segment: Mapping[str, Any]) -> str:
     """Equal for equal segments."""
     return json.dumps(segment, sort_keys=True)
-
-
-def _apps(planned: Plan) -> list[str]:
-    return list(dict.fromkeys(each.app for each in planned.segments if each.written))
-
-
-def _hand_written(
-    offers: list[Offer], ways: Mapping[Name, str], kind: str
-) -> tuple[HandWritten, ...]:
-    found = []
-    for offer in offers:
-        for words in getattr(offer, kind)[ways[offer.name]]:
-            migration, _, operation = words.partition(": ")
-            found.append(HandWritten(offer.name[0], migration, operation))
-    return tuple(found)
-
-
-def _drifts(record: Mapping[str, Any], label: str) -> str:
-    """Why an app cannot be reset whose models and migrations do not agree; else empty."""
-    for change in record["drift"]["changes"]:
-        if change["app"] == label:
-            first = change["operations"][0]["text"]
-            return (
-                f"its models and migrations do not agree ({first}): write what is missing first, "
-                "with remigrate check --drift --fix"
-            )
-    return ""
-
-
-def demand_migrated(record: Mapping[str, Any]) -> None:
-    """Raise `EnvironmentFailure` where the old history cannot be trusted to begin with."""
-    if record.get("drifts"):
-        own = [change for change in record["drift"]["changes"] if change["first_party"]]
-        words = "; ".join(f"{c['app']}: {c['operations'][0]['text']}" for c in own[:3])
-        raise EnvironmentFailure(
-            f"models and migrations do not agree: {words}",
-            "Write the missing migrations first: remigrate check --drift --fix",
-        )
-    failed = record["failed"]
-    if failed:
-        raise EnvironmentFailure(
-            f"the old history cannot be migrated on an empty database: {failed['app']}."
-            f"{failed['name']}, {failed['operation'] or 'its schema changes'}: {failed['message']}",
-            "A new database cannot be built from it today either. Mend that migration first.",
-        )

@@ -1,0 +1,110 @@
+"""What a plan does to files: new ones, those that go, and those that stay but point elsewhere."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from remigrate.reset import edits, guards, request
+from remigrate.reset.page import Uneditable
+from remigrate.reset.writing import FileChange
+from remigrate.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from remigrate.model import Key
+    from remigrate.reset.ground import Ground
+    from remigrate.reset.planned import Plan
+
+    Name = tuple[str, str]
+
+
+class Unedited(Exception):
+    """A migration that stays cannot be edited: why, and the apps that it would be pointed at."""
+
+    def __init__(self, why: str, labels: Collection[str]) -> None:
+        super().__init__(why)
+        self.labels = labels
+
+
+def written(ground: Ground, planned: Plan, sources: Mapping[str, bytes]) -> list[FileChange]:
+    """New files, by path, and the deletion of what they stand for."""
+    old = {migration.path: migration for migration in ground.graph.files.values()}
+    changes = [
+        FileChange(path, "change", content, ground.read(old[path]))
+        if path in old
+        else FileChange(path, "add", content, b"")
+        for path, content in sources.items()
+    ]
+    for key in planned.deleted:
+        migration = ground.graph.files[key]
+        changes.append(FileChange(migration.path, "delete", b"", ground.read(migration)))
+    return changes
+
+
+def staying(ground: Ground, planned: Plan, message: str | None) -> list[FileChange]:
+    """Migrations that stay: pointed anew, and guarded where they depend on a squash.
+
+    `message` is what a guard tells to do; None for no guards. Raises `Unedited`.
+    """
+    moves: dict[Key, dict[Any, Any]] = {}
+    for each in planned.repoints:
+        moves.setdefault(each.origin, {})[each.old] = each.new
+    asked = {} if message is None else _dependents(ground, planned)
+    gone = [request.name(ground.graph, key) for key in planned.deleted]
+    changes = []
+    for key in sorted({*moves, *asked}):
+        migration = ground.graph.files[key]
+        before = ground.read(migration)
+        try:
+            after = edits.repointed(before, moves[key]) if key in moves else before
+            if key in asked and message is not None:
+                after = guards.guarded(after, asked[key], message, gone)
+        except Uneditable as error:
+            named = {*moves.get(key, {}).values(), *asked.get(key, ())}
+            why = f"{migration.path}:{error.line} depends on it, and {error.reason}"
+            raise Unedited(why, {label for label, _ in named}) from error
+        changes.append(FileChange(migration.path, "change", after, before))
+    return changes
+
+
+def _dependents(ground: Ground, planned: Plan) -> dict[Key, set[Name]]:
+    """Landed migrations that stay, and the squashes that they depend on."""
+    squashes = {
+        member: (segment.label, segment.name)
+        for segment in planned.segments
+        if segment.written and segment.landed
+        for member in segment.members
+    }
+    found: dict[Key, set[Name]] = {}
+    for key in ground.graph.nodes:
+        if key in ground.landed and key not in squashes:
+            parents = ground.graph.parents[key]
+            asked = {squashes[parent] for parent in parents if parent in squashes}
+            if asked:
+                found[key] = asked
+    return found
+
+
+def view_of(changes: Collection[FileChange]) -> View:
+    """The work tree as it will be."""
+    return View(
+        {each.path: each.content for each in changes if each.action != "delete"},
+        tuple(each.path for each in changes if each.action == "delete"),
+    )
+
+
+def diff(changes: Collection[FileChange]) -> str:
+    """All changes in the form of a unified diff."""
+    parts = []
+    for each in sorted(changes):
+        before = each.before.decode("utf-8", "replace").splitlines(keepends=True)
+        after = each.content.decode("utf-8", "replace").splitlines(keepends=True)
+        old = "/dev/null" if each.action == "add" else f"a/{each.path}"
+        new = "/dev/null" if each.action == "delete" else f"b/{each.path}"
+        parts += [
+            line if line.endswith("\n") else f"{line}\n"
+            for line in difflib.unified_diff(before, after, old, new)
+        ]
+    return "".join(parts)

@@ -1,0 +1,60 @@
+"""What the project's Django told of the old history, and whether a reset can start from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from remigrate.errors import EnvironmentFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from remigrate.labels import Labels
+    from remigrate.model import Key
+
+    Record = Mapping[str, Any]
+
+
+def demand_migrated(record: Record) -> None:
+    """Raise `EnvironmentFailure` where the old history cannot be trusted to begin with."""
+    if record.get("drifts"):
+        own = [change for change in record["drift"]["changes"] if change["first_party"]]
+        words = "; ".join(f"{c['app']}: {c['operations'][0]['text']}" for c in own[:3])
+        raise EnvironmentFailure(
+            f"models and migrations do not agree: {words}",
+            "Write the missing migrations first: remigrate check --drift --fix",
+        )
+    failed = record["failed"]
+    if failed:
+        raise EnvironmentFailure(
+            f"the old history cannot be migrated on an empty database: {failed['app']}."
+            f"{failed['name']}, {failed['operation'] or 'its schema changes'}: {failed['message']}",
+            "A new database cannot be built from it today either. Mend that migration first.",
+        )
+
+
+def drifts(record: Record, label: str) -> str:
+    """Why an app cannot be reset whose models and migrations do not agree; else empty."""
+    for change in record["drift"]["changes"]:
+        if change["app"] == label:
+            first = change["operations"][0]["text"]
+            return (
+                f"its models and migrations do not agree ({first}): write what is missing first, "
+                "with remigrate check --drift --fix"
+            )
+    return ""
+
+
+def installed(record: Record) -> set[tuple[str, str]]:
+    """(label, folder of the migrations) of every app that the settings install."""
+    return {(app["label"], app["folder"]) for app in record["drift"]["apps"]}
+
+
+def outside(record: Record, labels: Labels, seen_from: str) -> dict[Key, list[Key]]:
+    """Migrations of apps outside of the repository, and what they depend on."""
+    return {
+        labels.key(label, name, seen_from): [
+            labels.key(parent[0], parent[1], seen_from) for parent in parents
+        ]
+        for label, name, parents in record["outside"]
+    }
