@@ -46,7 +46,7 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     servers, token, gone
     upgrade     names of databases from "record" to be migrated: "base", "old" (all of the old
                 history is applied) and "side"
-    lagging     that of `lag` whose copy is to be migrated; null for none
+    lagging     those of `lag` whose copies are to be migrated
   answers
     broken      null, or {app, name, operation, message} where Django cannot load the new files, app
                 and name empty when it is not a migration's operation; nothing else then
@@ -54,7 +54,7 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     fresh       {failed, seconds, steps, schema, rows}
     upgrade     {name: {failed, ran: [label.name], statements: [[label.name, sql]], seconds, schema,
                 rows}}
-    lagging     {failed, said: message or null, ran, statements, seconds}
+    lagging     [{failed, said: message or null, ran, statements, seconds, schema, rows}]
 
 "clean"     drops all scratch databases of the token
     lag         as for "record"
@@ -355,7 +355,7 @@ def _rewrite(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
         effects.setdefault((label, name), {})[position] = tables
     autodetector = getattr(script.own_command(), "autodetector", stock.MigrationAutodetector)
     maker = rewriting.Rewriting(loader, autodetector, effects)
-    with script.Swappables():
+    with script.Swappables() as undefined, rewriting.models_by_name(undefined):
         gone = _modules(data["gone"])
         segments = data["segments"]
         return {
@@ -444,8 +444,7 @@ def _prove(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     fresh.update(schema=catalogue.schema(connection), rows=contents.rows(connection))
     found["states"] = states.described(moved.state, _modules(data["gone"]))
     found["upgrade"] = {name: _upgrade(probe, databases, name) for name in data["upgrade"]}
-    if data["lagging"]:
-        found["lagging"] = _lagging(probe, databases, data["lagging"])
+    found["lagging"] = [_lagging(probe, databases, key) for key in data["lagging"]]
     return found
 
 

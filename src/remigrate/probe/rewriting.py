@@ -15,9 +15,12 @@ when it may do so on a database of another vendor. All others are left out, and 
 from __future__ import annotations
 
 import inspect
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.conf import SettingsReference
 from django.db import migrations
+from django.db.migrations import serializer
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.migrations.state import ProjectState
@@ -26,7 +29,7 @@ from django.db.models import NOT_PROVIDED
 from remigrate.probe import guard, script
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 Key = Any  # tuple[str, str]: app label, migration name
 WAYS = ("compact", "compact+tail", "faithful", "verbatim")
@@ -175,6 +178,26 @@ class Rewriting:
         return self._loader.graph.make_state(
             nodes=nodes, at_end=True, real_apps=self._loader.unmigrated_apps
         )
+
+
+@contextmanager
+def models_by_name(undefined: Collection[str]) -> Iterator[None]:
+    """Lets Django write a model by its name where the setting that may swap it is not defined."""
+
+    class Written(serializer.SettingsReferenceSerializer):  # type: ignore[misc]
+        def serialize(self) -> tuple[str, set[str]]:
+            if self.value.setting_name in undefined:
+                return repr(str(self.value)), set()
+            found: tuple[str, set[str]] = super().serialize()
+            return found
+
+    registry = serializer.Serializer._registry
+    original = registry[SettingsReference]
+    registry[SettingsReference] = Written
+    try:
+        yield
+    finally:
+        registry[SettingsReference] = original
 
 
 class Impossible(Exception):

@@ -14,7 +14,7 @@ from remigrate.reset.page import Uneditable
 from remigrate.reset.strategy import FileEdit, Question, Refusal, Rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from remigrate.model import Key, Migration
     from remigrate.reset.page import Ref
@@ -32,15 +32,15 @@ def finish(asked: Question) -> Rewrite:
             done = [key for found in squashes.values() for key in found]
             return Rewrite(tuple(sorted(_edits(asked, done))), (), tuple(refused.values()))
         except _Blamed as blamed:
-            refused[blamed.app] = Refusal(blamed.app, str(blamed))
+            refused.update({app: Refusal(app, str(blamed)) for app in blamed.apps})
 
 
 class _Blamed(Exception):
-    """An app that stands in the way."""
+    """Apps whose squashes cannot be finished."""
 
-    def __init__(self, app: str, why: str) -> None:
+    def __init__(self, apps: set[str], why: str) -> None:
         super().__init__(why)
-        self.app = app
+        self.apps = apps
 
 
 def _squashes(asked: Question, app: str) -> list[Key]:
@@ -76,11 +76,22 @@ def _edits(asked: Question, squashes: list[Key]) -> Iterator[FileEdit]:
             after = edits.without_replaces(before) if key in squashes else before
             after = edits.repointed(after, moves) if _names(asked, migration, moves) else after
         except Uneditable as error:
-            raise _Blamed(
-                key[0], f"{migration.path}:{error.line} cannot be edited: {error.reason}"
-            ) from error
+            why = f"{migration.path}:{error.line} cannot be edited: {error.reason}"
+            raise _Blamed(_concerned(asked, key, replaced, squashes), why) from error
         if after != before:
             yield FileEdit(migration.path, before, after)
+
+
+def _concerned(
+    asked: Question, key: Key, replaced: Mapping[Key, Key], squashes: Collection[Key]
+) -> set[str]:
+    """The apps of the squashes that a migration is, or depends on by an old name."""
+    named = {
+        replaced[old]
+        for old in replaced
+        if _names(asked, asked.graph.files[key], [_ref(asked, old)])
+    }
+    return {squash[0] for squash in (named | ({key} & set(squashes)))}
 
 
 def _all_replaced(asked: Question, squash: Key) -> list[Key]:
@@ -99,7 +110,7 @@ def _ref(asked: Question, key: Key) -> Ref:
     return (asked.graph.apps[key[0]].label, key[1])
 
 
-def _names(asked: Question, migration: Migration, moves: dict[Ref, Ref]) -> bool:
+def _names(asked: Question, migration: Migration, moves: Collection[Ref]) -> bool:
     header = migration.header
     if not isinstance(header, Header):
         return False

@@ -85,7 +85,7 @@ class _Trial:
         data = {
             "gone": gone,
             "upgrade": ["base", "side"] if side else ["base"],
-            "lagging": False,
+            "lagging": [],
         }
         proof = self._ask("prove", view_of(changes), data)
         labels = {self._ground.graph.apps[app].label for app in _apps(changes)}

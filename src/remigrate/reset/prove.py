@@ -215,32 +215,42 @@ def _planted(planted: Reply) -> str:
 
 
 def _lagging(record: Reply, proof: Reply, expected: Expected) -> Check:
-    found = proof.get("lagging")
+    found = proof["lagging"]
     where = database(record)
-    if found is None:
-        return Check("lagging", where, "skipped", expected.lagging or "not tried")
-    said = found["said"] or ""
-    if expected.kept:
-        return _gone_on(record, found)
+    if not found:
+        return Check(
+            "lagging", where, "skipped", expected.lagging or "no squash can be half applied"
+        )
+    judge = _gone_on if expected.kept else _stopped
+    checks = [judge(record, each) for each in found]
+    first = next((check for check in checks if check.result != "proved"), checks[0])
+    several = f"{len(checks)} databases: " if len(checks) > 1 else ""
+    seconds = sum(each["seconds"] for each in found)
+    return first._replace(why=several + first.why, seconds=seconds)
+
+
+def _stopped(record: Reply, found: Reply) -> Check:
+    """By the guard, or before it."""
+    where, said = database(record), found["said"] or ""
     if said.startswith(guard.BEHIND):
-        return Check("lagging", where, "proved", f"stopped: {said}", found["seconds"])
+        return Check("lagging", where, "proved", f"stopped: {said}")
     if said and not found["ran"]:
         why = f"stopped by Django itself, before anything ran: {said}"
-        return Check("lagging", where, "proved", why, found["seconds"])
+        return Check("lagging", where, "proved", why)
     why = f"stopped by something else: {said}" if said else "migrate went through in silence"
-    return Check("lagging", where, "failed", why, found["seconds"])
+    return Check("lagging", where, "failed", why)
 
 
 def _gone_on(record: Reply, found: Reply) -> Check:
     """Where the replaced files are still there, a database that is behind goes through them."""
     where = database(record)
     if found["failed"]:
-        return Check("lagging", where, "failed", f"stopped: {found['said']}", found["seconds"])
+        return Check("lagging", where, "failed", f"stopped: {found['said']}")
     schema = compare.schemas(record["schema"], found["schema"])
     rows = compare.rows(record["rows"], found["rows"], record["again"])
     words = tuple(each.text for each in (*schema.differences, *rows.differences))
     why = "it goes through the replaced files, which are still there"
-    return Check("lagging", where, _verdict(words), why, found["seconds"], words, schema.notes)
+    return Check("lagging", where, _verdict(words), why, 0.0, words, schema.notes)
 
 
 class _Owners:

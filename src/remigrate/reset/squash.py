@@ -219,14 +219,14 @@ class Work:
         data = {
             "gone": self._history(planned).gone,
             "upgrade": self._databases() if squash else [],
-            "lagging": self._behind(planned) if squash and self._is_lag_judged else None,
+            "lagging": self._behind(planned) if squash and self._is_lag_judged else [],
         }
         return self._ask("prove", changes.view_of(files), data)
 
-    def _behind(self, planned: Plan) -> Name | None:
-        """The migration after which the copy was taken that is behind on the longest squash."""
+    def _behind(self, planned: Plan) -> list[Name]:
+        """The migrations after which copies were kept that are behind on a squash."""
         kept = {(label, name) for label, name in self._record["lagging"]}
-        return next((key for key in self._history(planned).lag if key in kept), None)
+        return [key for key in self._history(planned).lag if key in kept]
 
     @property
     def _is_lag_judged(self) -> bool:
