@@ -37,10 +37,28 @@ def probe(session: nox.Session, probed: str, django: str) -> None:
     """Run the probe's tests from this environment, in an interpreter that holds only Django."""
     session.install("--require-hashes", "--requirement", "requirements/dev.txt")
     session.install("--no-deps", "--no-build-isolation", "--editable", ".")
+    session.env["REMIGRATE_PROBE_PYTHON"] = _project(session, probed, django)
+    session.run("python", "-m", "pytest", "tests/probe", *session.posargs)
+
+
+TRAPPED = [("3.9", "4.2"), ("3.11", "5.2"), ("3.13", "6.0"), ("3.14", "")]
+
+
+@nox.session(python="3.11")
+@nox.parametrize("trapped,django", TRAPPED, ids=[f"{p}-{d or 'newest'}" for p, d in TRAPPED])
+def traps(session: nox.Session, trapped: str, django: str) -> None:
+    """Run the tests of a reset's traps from this environment, on projects that have that Django."""
+    session.install("--require-hashes", "--requirement", "requirements/dev.txt")
+    session.install("--no-deps", "--no-build-isolation", "--editable", ".")
+    session.env["REMIGRATE_PROBE_PYTHON"] = _project(session, trapped, django, "psycopg[binary]")
+    session.run("python", "-m", "pytest", "tests/reset/traps", *session.posargs)
+
+
+def _project(session: nox.Session, version: str, django: str, *more: str) -> str:
+    """The interpreter of an environment that holds Django and `more`."""
     folder = os.path.abspath(session.create_tmp())  # the tests run it from other folders
     requirement = f"Django~={django}.0" if django else "Django"
-    session.run(f"python{probed}", "-m", "venv", folder, external=True)
+    session.run(f"python{version}", "-m", "venv", folder, external=True)
     python = f"{folder}/bin/python"
-    session.run(python, "-m", "pip", "install", "--quiet", requirement, external=True)
-    session.env["REMIGRATE_PROBE_PYTHON"] = python
-    session.run("python", "-m", "pytest", "tests/probe", *session.posargs)
+    session.run(python, "-m", "pip", "install", "--quiet", requirement, *more, external=True)
+    return python

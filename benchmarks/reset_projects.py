@@ -21,6 +21,9 @@ DATABASE = "RESET_BENCH_DATABASE"
 _SQLITE = "psycopg2-binary==2.9.13"
 
 
+_POSTGRESQL = "psycopg2-binary==2.9.13"
+
+
 class Project(NamedTuple):
     """Published packages whose apps are reset."""
 
@@ -73,6 +76,8 @@ def tree(project: Project, engine: str, folder: Path) -> Tree:
     env = environments.project_environment(
         project.environment or project.name, project.requirements
     )
+    if engine == "postgresql":
+        environments.pip(env, _POSTGRESQL)
     packages = next((env / "lib").glob("python3*")) / "site-packages"
     top = folder / "tree"
     for package in project.packages:
@@ -87,9 +92,7 @@ def tree(project: Project, engine: str, folder: Path) -> Tree:
     return found
 
 
-_IGNORED = shutil.ignore_patterns(
-    "__pycache__", "*.sqlite3", "node_modules", "static*", "locale", "*.js", "*.css", "*.map"
-)
+_IGNORED = shutil.ignore_patterns("__pycache__", "*.sqlite3", "node_modules", "*.map")
 _DATABASES = f"""
 import json
 import os

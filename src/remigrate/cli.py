@@ -245,14 +245,24 @@ def _demo(call: Call) -> int:
     return demo.run(call.say, call.environ)
 
 
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def _reset(call: Call) -> int:
+    import signal
+
     from remigrate.report import reset_json, reset_text
     from remigrate.reset import asked, flow
 
     options = call.options
     asked.demand_sense(options, call.configuration.values)
     repository = git.open_repository(options.path, call.environ)
-    found = flow.run(repository, options, call.environ, disk_cache(call), call.say)
+    before = signal.signal(signal.SIGTERM, _interrupt)  # scratch servers and folders go with us
+    try:
+        found = flow.run(repository, options, call.environ, disk_cache(call), call.say)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     call.say.done()
     colored = call.say.colored and options.output is None
     if options.reset_format == "json":

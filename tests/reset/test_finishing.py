@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from remigrate import graph as graphs
 from remigrate import reader
 from remigrate.model import App, Migration, Project
@@ -20,10 +22,12 @@ def source(*after: str, replaces: str = "", before: str = "", more: str = "") ->
         if names or attribute == "dependencies":
             pairs = "".join(f"        {tuple(name.split('.'))},\n" for name in names)
             lines.append(f"    {attribute} = [\n{pairs}    ]\n")
-    return "from django.db import migrations\n\n\n" + "\n".join([*lines, f"    operations = []{more}\n"])
+    return "from django.db import migrations\n\n\n" + "\n".join(
+        [*lines, f"    operations = []{more}\n"]
+    )
 
 
-def finished(files: Files, *new: str, targets: str = "shop", **broken: str) -> Rewrite:
+def finished(files: Files, *new: str, targets: str = "shop") -> Rewrite:
     """All files have landed but those called `new`."""
     apps: dict[str, list[Migration]] = {}
     for full in sorted(files):
@@ -164,23 +168,48 @@ def test_a_squash_that_waits_beside_a_landed_one_is_left_alone() -> None:
 
 
 def test_a_squash_that_cannot_be_edited_refuses_its_app_with_the_line() -> None:
-    text = KEPT[SQUASH].replace("class", "def made(): return []\n\nclass").replace(
-        "operations = []", "operations = []\n    replaces += made()"
-    )
+    text = KEPT[SQUASH].replace("    replaces", "    atomic = True; replaces")
     rewrite = finished({**KEPT, SQUASH: text})
     assert rewrite.edits == ()
     why = refusals(rewrite)["shop"]
-    assert why.startswith("shop/migrations/0001_squashed.py:")
-    assert " cannot be edited: " in why
+    assert why.startswith("shop/migrations/0001_squashed.py:5 cannot be edited: ")
 
 
-def test_a_dependent_that_cannot_be_edited_stops_the_app_that_it_depends_on() -> None:
-    hidden = (
-        'from django.db import migrations\n\nNAME = "0002_" + "price"\n\n'
-        "class Migration(migrations.Migration):\n"
-        '    dependencies = [("shop", NAME)]\n    operations = []\n'
-    )
-    rewrite = finished({**KEPT, "blog.0001_initial": hidden})
+HIDDEN = """\
+from django.db import migrations
+
+NAME = {name}
+
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", NAME)]
+    operations = []
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ['"0002_" + "price"', 'made("0002_price")'], ids=["put together", "hidden"]
+)
+def test_a_dependent_that_cannot_be_edited_refuses_the_app_that_it_depends_on(name: str) -> None:
+    files = {**KEPT, "blog.0001_initial": HIDDEN.format(name=name)}
+    rewrite = finished(files)
     assert rewrite.edits == ()
     why = refusals(rewrite)["shop"]
-    assert why.startswith("blog/migrations/0001_initial.py:6 cannot be edited: ")
+    assert why.startswith("blog/migrations/0001_initial.py:7 cannot be edited: ")
+
+
+def test_a_dependent_that_cannot_be_edited_does_not_hold_up_other_apps() -> None:
+    files = {
+        **KEPT,
+        "blog.0001_initial": HIDDEN.format(name='"0002_" + "price"'),
+        "news.0001_initial": source(),
+        "news.0001_squashed": source(replaces="news.0001_initial"),
+    }
+    rewrite = finished(files, targets="shop news")
+    assert set(texts(rewrite)) == {"news.0001_initial", "news.0001_squashed"}
+    assert set(refusals(rewrite)) == {"shop"}
+
+
+def test_a_dependent_whose_dependencies_nobody_can_read_is_not_touched() -> None:
+    files = {**KEPT, "blog.0001_initial": HIDDEN.format(name="made()")}
+    assert set(texts(finished(files))) == set(KEPT)

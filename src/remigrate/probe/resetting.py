@@ -26,6 +26,7 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     states      see `states`
     upgrade     {schema, rows} of a database at base with rows planted, migrated by the old files
     planted     {planted: {table: n}, left: {table: why}}
+    aliases     other databases of the settings, which were left alone
     makers      {table: [label]} the apps whose migrations ever changed it, or whose model has it
     outside     [[label, name, [[label, name]]]] migrations outside of the repository, with parents
     lagging     those of `lag` that were reached
@@ -170,6 +171,7 @@ def _record(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     if found["failed"] is None:
         found.update(_rewrite(probe, {**data, "effects": found["effects"]}))
         found["outside"] = _outside(drift["apps"])
+        found["aliases"] = sorted(alias for alias in connections if alias != ALIAS)
     return {**found, "needs": None, "vendor": databases.vendor, "drift": drift, "again": again}
 
 
@@ -354,7 +356,7 @@ def _rewrite(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     for label, name, position, tables in data["effects"]:
         effects.setdefault((label, name), {})[position] = tables
     autodetector = getattr(script.own_command(), "autodetector", stock.MigrationAutodetector)
-    maker = rewriting.Rewriting(loader, autodetector, effects)
+    maker = rewriting.Rewriting(loader, autodetector, effects, connections[ALIAS].vendor)
     with script.Swappables() as undefined, rewriting.models_by_name(undefined):
         gone = _modules(data["gone"])
         segments = data["segments"]

@@ -6,6 +6,8 @@ migration. For each, the most compact way comes first:
 compact       what the autodetector finds between the project states before and after the segment
 compact+tail  the same, and then the hand-written operations that matter, in their old order
 faithful      the old operations through Django's optimizer; hand-written ones stay where they are
+apart         the same, each in a transaction of its own: PostgreSQL does not change a table with
+              rows of the same transaction still to check. No other database is offered this.
 verbatim      the old operations one by one
 
 A hand-written operation matters when it wrote something while an empty database was migrated, or
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 Key = Any  # tuple[str, str]: app label, migration name
-WAYS = ("compact", "compact+tail", "faithful", "verbatim")
+WAYS = ("compact", "compact+tail", "faithful", "apart", "verbatim")
 _TALKS_SQL = (".vendor", "schema_editor", "connection", "cursor")
 """Words in the code of a function that may do something else on another database."""
 
@@ -63,7 +65,14 @@ class Candidate(NamedTuple):
 class Rewriting:
     """All the ways to write the segments of one project."""
 
-    def __init__(self, loader: Any, autodetector: Any, effects: Mapping[Key, Mapping[int, Any]]):
+    def __init__(
+        self,
+        loader: Any,
+        autodetector: Any,
+        effects: Mapping[Key, Mapping[int, Any]],
+        vendor: str,
+    ) -> None:
+        self._vendor = vendor
         self._loader = loader
         self._autodetector = autodetector
         self._effects = effects
@@ -130,17 +139,27 @@ class Rewriting:
         if way in ("compact", "compact+tail"):
             return self._compact(way, members, before)
         olds = [old for old in self.old(members) if not _is_guard(old.operation)]
-        if way == "faithful":
+        if way == "apart":
+            self._demand_deferred_triggers(olds)
+        if way != "verbatim":
             olds = [o for o in olds if not is_hand_written(o.operation) or self._stays(o)]
         atomic = all(self._loader.disk_migrations[tuple(key)].atomic for key in members)
+        atomic = atomic and way != "apart"
         label = members[0][0]
         operations = [old.operation for old in olds]
-        if way == "faithful":
+        if way != "verbatim":
             operations = _optimized(operations, label)
         origins = {id(old.operation): old.key for old in olds}
         return Candidate(
             way, operations, [origins.get(id(each), olds[-1].key) for each in operations], atomic
         )
+
+    def _demand_deferred_triggers(self, olds: Iterable[Old]) -> None:
+        """Raise `Impossible` where a transaction of its own for each operation changes nothing."""
+        if self._vendor != "postgresql":
+            raise Impossible("only PostgreSQL has to be asked for transactions apart")
+        if not any(self._is_carried(old) for old in olds):
+            raise Impossible("no operation writes rows")
 
     def _stays(self, old: Old) -> bool:
         return _is_of_state(old.operation) or self.matters(old)

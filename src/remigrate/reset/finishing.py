@@ -74,24 +74,23 @@ def _edits(asked: Question, squashes: list[Key]) -> Iterator[FileEdit]:
             continue
         try:
             after = edits.without_replaces(before) if key in squashes else before
-            after = edits.repointed(after, moves) if _names(asked, migration, moves) else after
+            if _names(migration, moves) or _is_unread(migration):
+                after = edits.repointed(after, moves)
         except Uneditable as error:
             why = f"{migration.path}:{error.line} cannot be edited: {error.reason}"
-            raise _Blamed(_concerned(asked, key, replaced, squashes), why) from error
+            raise _Blamed(_concerned(asked, migration, replaced, squashes), why) from error
         if after != before:
             yield FileEdit(migration.path, before, after)
 
 
 def _concerned(
-    asked: Question, key: Key, replaced: Mapping[Key, Key], squashes: Collection[Key]
+    asked: Question, migration: Migration, replaced: Mapping[Key, Key], squashes: Collection[Key]
 ) -> set[str]:
-    """The apps of the squashes that a migration is, or depends on by an old name."""
-    named = {
-        replaced[old]
-        for old in replaced
-        if _names(asked, asked.graph.files[key], [_ref(asked, old)])
-    }
-    return {squash[0] for squash in (named | ({key} & set(squashes)))}
+    """The apps whose squashes wait for a migration: it is one, or depends on what one replaced."""
+    if migration.key in squashes:
+        return {migration.app}
+    named = {key for old, key in replaced.items() if _names(migration, [_ref(asked, old)])}
+    return {key[0] for key in named or squashes}
 
 
 def _all_replaced(asked: Question, squash: Key) -> list[Key]:
@@ -110,9 +109,13 @@ def _ref(asked: Question, key: Key) -> Ref:
     return (asked.graph.apps[key[0]].label, key[1])
 
 
-def _names(asked: Question, migration: Migration, moves: Collection[Ref]) -> bool:
+def _names(migration: Migration, moves: Collection[Ref]) -> bool:
     header = migration.header
     if not isinstance(header, Header):
         return False
     named = (*header.dependencies, *header.run_before)
     return any((ref.label, ref.name) in moves for ref in named)
+
+
+def _is_unread(migration: Migration) -> bool:
+    return isinstance(migration.header, Header) and bool(migration.header.unread)

@@ -51,7 +51,7 @@ def _app(graph: Graph, planned: Plan, app: str, ways: Mapping[Name, str]) -> App
         label,
         sum(1 for key in graph.files if key[0] == app and key in graph.nodes),
         len(segments),
-        "faithful" if how == "verbatim" else how,
+        "faithful" if how in ("apart", "verbatim") else how,
         landed[-1][1] if landed else "zero",
         any(s.written and not s.landed and s.members for s in segments),
     )

@@ -218,12 +218,12 @@ def _lagging(record: Reply, proof: Reply, expected: Expected) -> Check:
     found = proof["lagging"]
     where = database(record)
     if not found:
-        return Check(
-            "lagging", where, "skipped", expected.lagging or "no squash can be half applied"
-        )
+        why = expected.lagging or "no database can be behind on any squash"
+        return Check("lagging", where, "skipped", why)
     judge = _gone_on if expected.kept else _stopped
     checks = [judge(record, each) for each in found]
-    first = next((check for check in checks if check.result != "proved"), checks[0])
+    checks.sort(key=lambda check: (check.result == "proved", guard.BEHIND not in check.why))
+    first = checks[0]
     several = f"{len(checks)} databases: " if len(checks) > 1 else ""
     seconds = sum(each["seconds"] for each in found)
     return first._replace(why=several + first.why, seconds=seconds)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _NOT_INSTALLED = "the project's settings do not install it, so nobody can tell what it does"
 
 
+_OTHER = "The database {} of the settings was left out: only the default one is proved."
 _DONE = "nothing to shorten: it has a squash and its guard"
 
 
@@ -279,6 +280,7 @@ class Work:
         assert found.judgement
         old, new = self._record["seconds"], found.proof["fresh"]["seconds"]
         doubts = [self._doubts[app] for app in paths(planned) if app in self._doubts]
+        doubts += [_OTHER.format(alias) for alias in self._record["aliases"]]
         return Found(
             self._changes(planned, offers, found.ways),
             apps(self._ground.graph, planned, found.ways),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Source = Mapping[Name, bytes]
     """New files by (label, migration name)."""
 
-WAYS = ("compact", "compact+tail", "faithful", "verbatim")
+WAYS = ("compact", "compact+tail", "faithful", "apart", "verbatim")
 
 
 class Offer(NamedTuple):

@@ -49,6 +49,10 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 """
+_MODELS = """\
+from django.conf import settings
+from django.db import models
+"""
 _QUERY = """
 import json, sys, django
 django.setup()
@@ -73,7 +77,10 @@ def model(name: str, *fields: str, meta: str = "", base: str = "models.Model") -
 
 def create(name: str, *fields: str, options: str = "") -> str:
     """A CreateModel with an automatic key."""
-    pairs = [f'("id", {ID})', *(f'("{f.partition("=")[0]}", {f.partition("=")[2]})' for f in fields)]
+    pairs = [
+        f'("id", {ID})',
+        *(f'("{f.partition("=")[0]}", {f.partition("=")[2]})' for f in fields),
+    ]
     more = f", options={{{options}}}" if options else ""
     return f'migrations.CreateModel(name="{name}", fields=[{", ".join(pairs)}]{more})'
 
@@ -89,7 +96,9 @@ def alter(model: str, field: str, more: str = "") -> str:
     return add(model, field, more).replace("AddField", "AlterField")
 
 
-def migration(*operations: str, after: Iterable[object] = (), above: str = "", **more: object) -> str:
+def migration(
+    *operations: str, after: Iterable[object] = (), above: str = "", **more: object
+) -> str:
     """A migration file. In `after`, a string is a setting that names a model."""
     named = [
         f"migrations.swappable_dependency(settings.{each})" if isinstance(each, str) else repr(each)
@@ -106,7 +115,7 @@ def app(label: str, models: str, **migrations: str) -> dict[str, str]:
     """The files of an app. ``m0001_initial="…"`` is its migration ``0001_initial``."""
     files = {
         f"{label}/__init__.py": "",
-        f"{label}/models.py": f"from django.conf import settings\nfrom django.db import models\n{models}",
+        f"{label}/models.py": f"{_MODELS}{models}",
         f"{label}/migrations/__init__.py": "",
     }
     for name, text in migrations.items():
@@ -286,7 +295,9 @@ class Project:
 
     def _tables(self, database: str) -> list[str]:
         names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        return sorted(name for (name,) in self.query(database, names) if name != "django_migrations")
+        return sorted(
+            name for (name,) in self.query(database, names) if name != "django_migrations"
+        )
 
     def _table(self, database: str, table: str) -> Any:
         indexes = []

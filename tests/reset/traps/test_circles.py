@@ -10,7 +10,10 @@ import pytest
 
 from tests.reset.traps.project import Project, add, alter, app, create, migration, model
 
-NAME, NOTE = "name=models.CharField(max_length=20)", "note=models.CharField(default='', max_length=9)"
+NAME, NOTE = (
+    "name=models.CharField(max_length=20)",
+    "note=models.CharField(default='', max_length=9)",
+)
 
 
 def key(to: str) -> str:
@@ -24,22 +27,26 @@ SHOP = app(
     model("Item", NAME, OWNER, NOTE),
     m0001_initial=migration(create("Item", NAME), initial=True),
     m0002_longer=migration(alter("Item", NAME), after=[("shop", "0001_initial")]),
-    m0003_owner=migration(add("Item", OWNER), after=[("shop", "0002_longer"), ("crm", "0002_item")]),
+    m0003_owner=migration(
+        add("Item", OWNER), after=[("shop", "0002_longer"), ("crm", "0002_item")]
+    ),
     m0004_note=migration(add("Item", NOTE), after=[("shop", "0003_owner")]),
 )
 CRM = app(
     "crm",
     model("Person", NAME, ITEM, NOTE),
     m0001_initial=migration(create("Person", NAME), initial=True),
-    m0002_item=migration(add("Person", ITEM), after=[("crm", "0001_initial"), ("shop", "0002_longer")]),
+    m0002_item=migration(
+        add("Person", ITEM), after=[("crm", "0001_initial"), ("shop", "0002_longer")]
+    ),
     m0003_note=migration(add("Person", NOTE), after=[("crm", "0002_item"), ("shop", "0004_note")]),
     m0004_longer=migration(alter("Person", NAME), after=[("crm", "0003_note")]),
 )
 
 
-def circle(folder: Path, *more: str, **options: str) -> Project:
+def circle(folder: Path, *more: str) -> Project:
     """Items have owners, and persons have items."""
-    return Project(folder, ["crm", "shop", *more], **options).write({**SHOP, **CRM})  # type: ignore[arg-type]
+    return Project(folder, ["crm", "shop", *more]).write({**SHOP, **CRM})
 
 
 def replaced(project: Project, label: str) -> list[set[str]]:
@@ -53,8 +60,8 @@ def replaced(project: Project, label: str) -> list[set[str]]:
 
 
 def test_trap_02_squashmigrations_closes_a_circle_that_a_reset_does_not(tmp_path: Path) -> None:
-    """Items belong to persons and persons have items. Django's own squash of the one app made the
-    whole project fail with a circular dependency, as it inherits every parent of what it replaces."""
+    """Items belong to persons and persons have items. Django's own squash of the one app made all of
+    the project fail with a circular dependency: it inherits every parent of what it replaces."""
     project = circle(tmp_path).commit()
     project.migrate("old")
     project.query("old", "INSERT INTO shop_item (id, name, note) VALUES (1, 'pen', '')")
@@ -64,7 +71,10 @@ def test_trap_02_squashmigrations_closes_a_circle_that_a_reset_does_not(tmp_path
     assert "CircularDependencyError" in project.manage("migrate", database="naive").stderr
     project.git("clean", "--force", "--quiet")
     outcome = project.reset("--all").proved()
-    assert {each["label"]: each["before"] for each in outcome.report["apps"]} == {"shop": 4, "crm": 4}
+    assert {each["label"]: each["before"] for each in outcome.report["apps"]} == {
+        "shop": 4,
+        "crm": 4,
+    }
     project.holds()
 
 
@@ -107,7 +117,9 @@ def test_trap_04_each_part_replaces_its_own_and_dependents_find_the_right_one(
     these, was given whichever part Django had seen first, and on some days missed a table."""
     label = "model=models.ForeignKey('shop.Label', on_delete=models.CASCADE)"
     project = circle(tmp_path, "billing")
-    project.write(app("shop", SHOP["shop/models.py"].partition("models\n")[2] + model("Label", NAME)))
+    project.write(
+        app("shop", SHOP["shop/models.py"].partition("models\n")[2] + model("Label", NAME))
+    )
     project.write(
         {
             "shop/migrations/0005_label.py": migration(

@@ -235,7 +235,9 @@ def test_trap_28_an_index_that_no_state_knows_is_kept(tmp_path: Path) -> None:
     project.holds()
 
 
-@pytest.mark.parametrize("again", ["import no_such_package", "raise ConnectionError('search:9200')"])
+@pytest.mark.parametrize(
+    "again", ["import no_such_package", "raise ConnectionError('search:9200')"]
+)
 def test_trap_29_a_history_that_cannot_run_says_what_it_wanted(tmp_path: Path, again: str) -> None:
     """A data migration of years ago used a package, or a server, that is long gone. Nobody noticed,
     as nobody had migrated an empty database since."""

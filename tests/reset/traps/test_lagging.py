@@ -101,8 +101,8 @@ def test_trap_01_a_dependent_in_another_app_does_not_run_before_the_guard(tmp_pa
 
 
 def test_trap_19_nobody_is_told_to_fake_and_a_pending_migration_still_runs(tmp_path: Path) -> None:
-    """After a home-made reset the instructions said ``migrate --fake``. That also ticked off another
-    app's migration that was still to come, and its column never did."""
+    """After a home-made reset the instructions said ``migrate --fake``. That also ticked off a
+    migration of another app that was still to come, and its column never came."""
     project = Project(tmp_path, ["shop", "blog"]).write(SHOP)
     post = app(
         "blog",

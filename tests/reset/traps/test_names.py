@@ -24,16 +24,19 @@ NAMES = ["0001_initial", "0002_price", "0003_note"]
 
 
 def test_trap_05_a_squash_never_has_the_name_of_what_it_replaces(tmp_path: Path) -> None:
-    """A rewritten ``0001_initial`` that replaces ``0001_initial`` is not a squash: older Djangos load
-    no migration of that app at all and say nothing, newer ones crash. Here an earlier squash even
-    has the very name that a new one would be given."""
+    """A rewritten ``0001_initial`` that replaces ``0001_initial`` is no squash: older Djangos load no
+    migration of that app at all and say nothing, newer ones crash. Here an earlier squash even has
+    the very name that a new one would be given."""
     project = Project(tmp_path)
     whole = migration(
         create("Item", NAME, PRICE, NOTE),
         initial=True,
         replaces=[("shop", name) for name in NAMES],
     )
-    naive = {**app("shop", model("Item", NAME, PRICE, NOTE)), "shop/migrations/0001_initial.py": whole}
+    naive = {
+        **app("shop", model("Item", NAME, PRICE, NOTE)),
+        "shop/migrations/0001_initial.py": whole,
+    }
     shown = project.write(naive).manage("showmigrations", "shop")
     assert "(no migrations)" in shown.stdout or "Cyclical" in shown.stderr
     project.remove("shop/migrations/0001_initial.py")
@@ -42,7 +45,9 @@ def test_trap_05_a_squash_never_has_the_name_of_what_it_replaces(tmp_path: Path)
         {
             **app("shop", model("Item", NAME, PRICE, NOTE)),
             f"shop/migrations/{names[0]}.py": migration(create("Item", NAME), initial=True),
-            f"shop/migrations/{names[1]}.py": migration(add("Item", PRICE, ""), after=[("shop", names[0])]),
+            f"shop/migrations/{names[1]}.py": migration(
+                add("Item", PRICE, ""), after=[("shop", names[0])]
+            ),
         }
     )
     project.write({"shop/models.py": f"from django.db import models\n{model('Item', NAME, PRICE)}"})
@@ -57,8 +62,8 @@ def test_trap_05_a_squash_never_has_the_name_of_what_it_replaces(tmp_path: Path)
 
 
 def test_trap_06_sqlmigrate_works_on_the_squash_and_on_its_dependents(tmp_path: Path) -> None:
-    """``migrate`` forgave a dependency on a name that had been replaced and deleted. ``sqlmigrate``,
-    and the linter in CI that is built on it, did not."""
+    """``migrate`` forgave a dependency on a name that had been replaced and deleted. But not so
+    ``sqlmigrate``, and the linter in CI that is built on it."""
     project = Project(tmp_path, ["blog", "shop"]).write(SHOP)
     project.write(
         app(
@@ -85,7 +90,9 @@ def test_trap_06_sqlmigrate_works_on_the_squash_and_on_its_dependents(tmp_path: 
     for name, text in before.items():
         now = project.read(f"blog/migrations/{name}.py")
         changed = [
-            (one, two) for one, two in zip(text.splitlines(), now.splitlines(), strict=True) if one != two
+            (one, two)
+            for one, two in zip(text.splitlines(), now.splitlines(), strict=True)
+            if one != two
         ]
         assert len(changed) == 1
         assert squash in changed[0][1]

@@ -10,7 +10,10 @@ import pytest
 from remigrate import servers
 from tests.reset.traps.project import Project, add, app, create, migration, model
 
-NAME, NOTE = "name=models.CharField(max_length=20)", "note=models.CharField(default='', max_length=9)"
+NAME, NOTE = (
+    "name=models.CharField(max_length=20)",
+    "note=models.CharField(default='', max_length=9)",
+)
 FIRST = [("shop", "0001_initial")]
 INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'shop_item' ORDER BY 1"
 Make = Callable[..., Project]
@@ -125,7 +128,9 @@ def test_trap_14_extensions_and_exclusion_constraints_come_along(make: Make) -> 
         )
     )
     models = project.read("shop/models.py").replace(", BtreeGistExtension", "")
-    models = models.replace("from django.contrib.postgres.operations import BtreeGistExtension\n", "")
+    models = models.replace(
+        "from django.contrib.postgres.operations import BtreeGistExtension\n", ""
+    )
     project.write({"shop/models.py": models})
     prepared(project, "old", "fresh", "naive")
     project.commit().migrate("old")
@@ -156,8 +161,8 @@ CREATE TABLE shop_log_early PARTITION OF shop_log FOR VALUES FROM ('2000-01-01')
 
 
 def test_trap_15_what_only_sql_can_say_is_kept(make: Make) -> None:
-    """A trigger, a check that was never validated, a storage option and a partitioned table had been
-    made with SQL. None of them is in any project state."""
+    """A trigger, a check that was never validated, a storage option and a partitioned table had all
+    been made with SQL. None of them is in any project state."""
     project = make().write(
         app(
             "shop",

@@ -14,8 +14,8 @@ FIRST = [("shop", "0001_initial")]
 
 
 def test_trap_15_views_and_triggers_that_no_state_knows_are_kept(tmp_path: Path) -> None:
-    """Reports read a view, and a trigger kept a log. Both had been made with SQL in a migration; the
-    regenerated history had neither."""
+    """Reports read a view, and a trigger kept a log. Both had been made with SQL in a migration, and
+    the regenerated history had neither."""
     sql = [
         "CREATE VIEW shop_long AS SELECT * FROM shop_item WHERE length(name) > 3",
         "CREATE TRIGGER shop_log AFTER INSERT ON shop_item BEGIN"
@@ -154,8 +154,8 @@ def test_trap_31_cells_that_differ_from_run_to_run_are_named_and_no_difference(
 
 
 def test_trap_31_a_difference_is_not_hidden_by_calling_it_random(tmp_path: Path) -> None:
-    """A seed depends on what ran before it in the app, which a reset left out. That is a difference,
-    although the same row also has a cell that is random."""
+    """A seed writes down how many fields its model has, and runs before the last one is added. That
+    must come out as it did, although the same row also has a cell that is random."""
     seed = """
 import uuid
 

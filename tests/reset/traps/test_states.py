@@ -1,4 +1,4 @@
-"""What a project state hides, and what the autodetector makes of it: traps 12, 17, 22, 23, 26, 27."""
+"""What project states hide, and what the autodetector makes of it: traps 12, 17, 22, 23, 26, 27."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import pytest
 
 from tests.reset.traps.project import Project, add, alter, app, create, migration, model
 
-NAME, NOTE = "name=models.CharField(max_length=20)", "note=models.CharField(default='', max_length=9)"
+NAME, NOTE = (
+    "name=models.CharField(max_length=20)",
+    "note=models.CharField(default='', max_length=9)",
+)
 FIRST = [("shop", "0001_initial")]
 
 
@@ -18,7 +21,7 @@ def test_trap_12_a_default_for_old_rows_alone_does_not_stay(tmp_path: Path, seed
     into the table's creation by Django's own squash, the default became one of the model."""
     price, priced = "price=models.IntegerField()", "price=models.IntegerField(default=5)"
     size, sized = "size=models.IntegerField()", "size=models.IntegerField(default=7)"
-    seed = 'migrations.RunSQL("INSERT INTO shop_item (name) VALUES (\'pen\')")'
+    seed = "migrations.RunSQL(\"INSERT INTO shop_item (name) VALUES ('pen')\")"
     project = Project(tmp_path).write(
         app(
             "shop",
@@ -50,7 +53,9 @@ def test_trap_12_a_default_for_old_rows_alone_does_not_stay(tmp_path: Path, seed
 def test_trap_17_names_that_were_made_for_an_older_table_do_not_matter(tmp_path: Path) -> None:
     """The field was renamed after its index had been made, so production's index has a name that no
     new database gets. Both have to take the next migration that drops it."""
-    old, new = (f"{name}=models.CharField(db_index=True, max_length=20)" for name in ("name", "title"))
+    old, new = (
+        f"{name}=models.CharField(db_index=True, max_length=20)" for name in ("name", "title")
+    )
     bare = "title=models.CharField(max_length=20)"
     project = Project(tmp_path).write(
         app(
@@ -70,14 +75,18 @@ def test_trap_17_names_that_were_made_for_an_older_table_do_not_matter(tmp_path:
     )
     project.write({"shop/migrations/0005_note.py": migration(after=[("shop", "0004_note")])})
     note = "note=models.CharField(null=True, max_length=9)"
-    project.write({"shop/models.py": f"from django.db import models\n{model('Product', new, note)}"})
+    project.write(
+        {"shop/models.py": f"from django.db import models\n{model('Product', new, note)}"}
+    )
     project.commit().migrate("old")
     project.query("old", "INSERT INTO shop_product (title) VALUES ('pen')")
     names = "SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE 'shop%'"
     project.reset("shop").proved()
     project.holds()
     assert project.query("old", names) != project.query("fresh", names)
-    project.write({"shop/models.py": f"from django.db import models\n{model('Product', bare, note)}"})
+    project.write(
+        {"shop/models.py": f"from django.db import models\n{model('Product', bare, note)}"}
+    )
     assert project.manage("makemigrations", "shop").returncode == 0
     for database in ("old", "fresh"):
         project.migrate(database)
@@ -87,15 +96,15 @@ def test_trap_17_names_that_were_made_for_an_older_table_do_not_matter(tmp_path:
 def test_trap_22_unmanaged_and_proxy_models_keep_their_permissions(tmp_path: Path) -> None:
     """Neither makes a table, so a home-made reset left them out. Their permissions went with them,
     and so did the rights of everybody."""
-    permission = "permissions = [('ship', 'Can ship it')]"
+    ship, audit = "[('ship', 'Can ship it')]", "[('audit', 'Can audit it')]"
     project = Project(
         tmp_path, ["shop", "django.contrib.auth", "django.contrib.contenttypes"]
     ).write(
         app(
             "shop",
             model("Item", NAME, NOTE)
-            + model("Parcel", base="Item", meta=f"proxy = True\n{permission}")
-            + model("Ledger", NAME, meta=f"managed = False\n{permission.replace('ship', 'audit')}"),
+            + model("Parcel", base="Item", meta=f"proxy = True\npermissions = {ship}")
+            + model("Ledger", NAME, meta=f"managed = False\npermissions = {audit}"),
             m0001_initial=migration(
                 create("Item", NAME),
                 create("Ledger", NAME, options="'managed': False"),
@@ -107,9 +116,9 @@ def test_trap_22_unmanaged_and_proxy_models_keep_their_permissions(tmp_path: Pat
                 after=FIRST,
             ),
             m0003_rights=migration(
-                "migrations.AlterModelOptions('parcel', {'permissions': [('ship', 'Can ship it')]})",
-                "migrations.AlterModelOptions('ledger', {'managed': False, 'permissions':"
-                " [('audit', 'Can audit it')]})",
+                f"migrations.AlterModelOptions('parcel', {{'permissions': {ship}}})",
+                "migrations.AlterModelOptions('ledger', {'managed': False, 'permissions': "
+                f"{audit}}})",
                 after=[("shop", "0002_parcel")],
             ),
             m0004_note=migration(add("Item", NOTE), after=[("shop", "0003_rights")]),
@@ -124,7 +133,10 @@ def test_trap_22_unmanaged_and_proxy_models_keep_their_permissions(tmp_path: Pat
     )
     project.reset("shop").proved()
     project.holds()
-    rights = "SELECT codename, model FROM auth_permission JOIN django_content_type c ON c.id = content_type_id ORDER BY 1, 2"
+    rights = (
+        "SELECT codename, model FROM auth_permission JOIN django_content_type c"
+        " ON c.id = content_type_id ORDER BY 1, 2"
+    )
     assert project.query("fresh", rights) == project.query("old", rights)
     assert {("ship", "parcel"), ("audit", "ledger")} <= set(project.query("fresh", rights))
     tables = project.shape("fresh")
@@ -134,21 +146,20 @@ def test_trap_22_unmanaged_and_proxy_models_keep_their_permissions(tmp_path: Pat
 def test_trap_23_nobody_is_asked_about_a_unique_key_with_a_callable_default(
     tmp_path: Path,
 ) -> None:
-    """Two models point at each other, one of them by a unique key with a callable default. Made from
+    """Two models point at each other, one of them by a unique key with a callable default. From
     nothing, the second key is added later, and ``makemigrations`` wants an answer for it."""
     code = "\n\ndef new_item():\n    return None\n"
-    field = "models.OneToOneField('shop.Item', default={}new_item, null=True, on_delete=models.CASCADE, related_name='+')"
+    rest = "null=True, on_delete=models.CASCADE, related_name='+')"
+    field = "models.OneToOneField('shop.Item', default={}new_item, " + rest
     here, there = f"item={field.format('')}", f"item={field.format('crm.models.')}"
-    owner = "owner=models.ForeignKey('crm.Person', null=True, on_delete=models.CASCADE, related_name='+')"
+    owner = f"owner=models.ForeignKey('crm.Person', {rest}"
     project = Project(tmp_path, ["crm", "shop"]).write(
         {
             **app(
                 "shop",
                 model("Item", NAME, owner),
                 m0001_initial=migration(create("Item", NAME), initial=True),
-                m0002_owner=migration(
-                    add("Item", owner), after=[*FIRST, ("crm", "0002_item")]
-                ),
+                m0002_owner=migration(add("Item", owner), after=[*FIRST, ("crm", "0002_item")]),
             ),
             **app(
                 "crm",
@@ -174,7 +185,9 @@ def test_trap_23_a_rename_is_not_asked_about_again_when_two_branches_meet(tmp_pa
     """The branch had renamed a field, which Django had asked about when it was made. On top of the
     other branch's migration nobody may be asked again, and no column may be dropped."""
     project = Project(tmp_path).write(
-        app("shop", model("Item", NAME), m0001_initial=migration(create("Item", NAME), initial=True))
+        app(
+            "shop", model("Item", NAME), m0001_initial=migration(create("Item", NAME), initial=True)
+        )
     )
     project.commit()
     project.git("checkout", "--quiet", "-b", "feature")
@@ -240,7 +253,8 @@ def test_trap_27_a_swappable_model_whose_setting_nobody_defines(tmp_path: Path) 
     project = Project(tmp_path).write(
         app(
             "shop",
-            model("Token", NAME, meta="swappable = 'SHOP_TOKEN_MODEL'") + model("Item", token, NOTE),
+            model("Token", NAME, meta="swappable = 'SHOP_TOKEN_MODEL'")
+            + model("Item", token, NOTE),
             m0001_initial=migration(
                 create("Token", NAME, options="'swappable': 'SHOP_TOKEN_MODEL'"),
                 create("Item", token),
