@@ -18,6 +18,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -30,8 +31,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from benchmarks import dumps, environments, repositories, reset_projects, reset_table  # noqa: E402
-from benchmarks.measure import Command, output, say  # noqa: E402
+from benchmarks import dumps, environments, reset_projects, reset_table  # noqa: E402
+from benchmarks.measure import Command, once, output, say  # noqa: E402
 from benchmarks.reset_projects import Project, Tree  # noqa: E402
 
 _MIGRATE = """\
@@ -41,17 +42,18 @@ import django
 django.setup()
 from django.core.management import call_command
 from django.db.migrations.executor import MigrationExecutor
-seconds, real = Counter(), MigrationExecutor.apply_migration
+seconds, cpu, real = Counter(), Counter(), MigrationExecutor.apply_migration
 def timed(self, state, migration, **options):
-    start = time.perf_counter()
+    start, begun = time.perf_counter(), time.process_time()
     try:
         return real(self, state, migration, **options)
     finally:
         seconds[migration.app_label] += time.perf_counter() - start
+        cpu[migration.app_label] += time.process_time() - begun
 MigrationExecutor.apply_migration = timed
 call_command("migrate", verbosity=0, interactive=False)
 with open(sys.argv[1], "w") as answer:
-    json.dump(seconds, answer)
+    json.dump({"apps": seconds, "cpu of apps": cpu}, answer)
 """
 """``manage.py migrate``, and the seconds of each app's migrations in a file."""
 
@@ -77,8 +79,7 @@ class Engine:
         """What the engine's own program says of a database."""
         if self._server is None:
             return dumps.of_sqlite(_output("sqlite3", config["NAME"], ".dump"))
-        flags = ("--no-owner", "--restrict-key=x") if False else ("--no-owner",)
-        schema = self._run("pg_dump", "--schema-only", *flags, config["NAME"])
+        schema = self._run("pg_dump", "--schema-only", "--no-owner", config["NAME"])
         return dumps.of_postgresql(
             schema, self._run("pg_dump", "--data-only", "--inserts", config["NAME"])
         )
@@ -121,9 +122,8 @@ def _reset(tree: Tree, databases: Engine, remigrate: list[str]) -> dict[str, Any
     old = databases.make("old_history")
     before = migrated(tree, old)
     dump = databases.dump(old)
-    answer = run(tree, remigrate)
-    found = {"before": before, **answer, "migrations": _counted(tree, before)}
-    if not answer["reset"] or not answer["reset"]["apps"]:
+    found = {"before": before, "migrations": counted(tree), **run(tree, remigrate)}
+    if not found["reset"] or not found["reset"]["apps"]:
         return found
     new = databases.make("new_history")
     found["after"] = migrated(tree, new)
@@ -140,12 +140,8 @@ def migrated(tree: Tree, database: Config) -> dict[str, Any]:
         answer = Path(folder) / "seconds.json"
         command = tree.django(database=database)
         env = {**command.env, "DJANGO_SETTINGS_MODULE": reset_projects.SETTINGS}
-        start = time.perf_counter()
-        output(Command((tree.python, "-c", _MIGRATE, str(answer)), tree.home, env))
-        return {
-            "seconds": time.perf_counter() - start,
-            "apps": json.loads(answer.read_text()),
-        }
+        sample = once(Command((tree.python, "-c", _MIGRATE, str(answer)), tree.home, env))
+        return {"seconds": sample.wall, "cpu": sample.cpu, **json.loads(answer.read_text())}
 
 
 def run(tree: Tree, remigrate: list[str]) -> dict[str, Any]:
@@ -153,13 +149,14 @@ def run(tree: Tree, remigrate: list[str]) -> dict[str, Any]:
     argv = [*remigrate, "reset", "--all", "--verbose", "--no-cache", "--format", "json"]
     argv += ["--python", tree.python, "--settings", reset_projects.SETTINGS]
     argv += ["--manage", str(tree.home / "manage.py")]
-    start = time.perf_counter()
+    start, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     env = {**tree.env, "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     done = subprocess.run(argv, cwd=tree.top, env=env, capture_output=True, text=True)
-    seconds = time.perf_counter() - start
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     remarks = re.findall(r"round (\d+): (.*)", done.stderr)
     return {
         "seconds": seconds,
+        "cpu": after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime,
         "exit": done.returncode,
         "reset": json.loads(done.stdout) if done.stdout.strip() else None,
         "said": done.stderr,
@@ -183,15 +180,6 @@ for (label, name), migration in loader.disk_migrations.items():
 with open(sys.argv[2], "w") as answer:
     json.dump(found, answer)
 """
-
-
-def _counted(tree: Tree, before: dict[str, Any]) -> dict[str, int]:
-    """Migrations of each app of the work tree that is installed, as committed."""
-    repositories.git(tree.top, "stash", "--all", "--quiet")
-    try:
-        return counted(tree)
-    finally:
-        subprocess.run(["git", "stash", "pop", "--quiet"], cwd=tree.top, capture_output=True)
 
 
 def counted(tree: Tree) -> dict[str, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import environments, projects, repositories
-from benchmarks.measure import Command, Failed, environment, output
+from benchmarks.measure import Command, environment, output
 
 SETTINGS = "reset_settings"
 """The module that every work tree gets: the project's own settings on the wanted database."""

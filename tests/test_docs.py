@@ -13,8 +13,10 @@ from types import ModuleType
 import pytest
 import yaml
 
-from remigrate import errors, options
+from remigrate import arguments, errors, options
+from remigrate.report import reset_words
 from tests.drift.store import Store
+from tests.reset.store import SHOP, Bookshop, migration
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +78,81 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_remigrate_command_of_the_readme_works(readme: str, project: Path) -> None:
-    own = [words for words in commands(readme) if words[0] == "remigrate"]
+    own = [words for words in commands(readme) if words[0] == "remigrate" and not _resets(words)]
     assert len(own) > 5
     for words in own:
         done = subprocess.run(words, cwd=project, capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stderr) == (0, ""), (words, done.stderr)
     assert (project / "report.json").is_file()
+
+
+def _resets(words: list[str]) -> bool:
+    return words[:2] == ["remigrate", "reset"]
+
+
+def _with_field(shop: Bookshop, model: str, name: str, below: str) -> None:
+    """A commit that adds a field, as one side of a conflict."""
+    operation = f'migrations.AddField("{model}", "{name}", models.IntegerField(default=0))'
+    path = f"shop/migrations/0007_{name}.py"
+    shop.write(path, migration([("shop", "0006_by_price")], [operation]))
+    field = f"    {name} = models.IntegerField(default=0)\n"
+    shop.write("shop/models.py", SHOP.replace(below, below + field))
+    shop.commit(name)
+
+
+@pytest.fixture
+def conflict(tmp_path: Path) -> Bookshop:
+    """A clone whose branch has taken in another migration after the same one."""
+    upstream = Bookshop.open(tmp_path / "upstream")
+    upstream.git("clone", "--quiet", str(upstream.path), str(tmp_path / "topic"))
+    topic = Bookshop(tmp_path / "topic")
+    _with_field(upstream, "category", "rank", "unique=True)\n")
+    _with_field(topic, "product", "stock", "price = models.IntegerField(default=0)\n")
+    topic.git("pull", "--quiet", "--no-rebase", "--no-edit")
+    return topic
+
+
+def test_every_reset_of_the_readme_works(readme: str, conflict: Bookshop, tmp_path: Path) -> None:
+    own = [words for words in commands(readme) if _resets(words)]
+    assert len(own) > 5
+    for number, words in enumerate(own):
+        if "--finish" not in words:  # the second of two steps
+            shop = conflict.again(tmp_path / str(number))
+        done = subprocess.run(words, cwd=shop.path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, (words, done.stdout + done.stderr)
+        assert bool(shop.status()) != ("--dry-run" in words), words
+        shop.git("add", "--all")
+        shop.git("commit", "--quiet", "--allow-empty", "--message", " ".join(words))
+    assert "--finish" in own[-1]
+
+
+def test_the_commands_of_the_page_on_resets_are_ones(root: Path) -> None:
+    own = commands((root / "docs/reset.md").read_text())
+    assert own
+    for words in own:
+        assert _resets(words)
+        arguments.parser().parse_args(words[1:])
+
+
+def test_the_checks_of_the_readme_are_those_of_the_program(readme: str) -> None:
+    assert list(table(readme, "checks")) == list(reset_words.MEANINGS)
+
+
+def test_what_the_readme_says_of_resets_holds_when_nothing_is_configured(
+    readme: str, tmp_path: Path
+) -> None:
+    [block] = [block for block in blocks(readme, "toml") if "strategy" in block]
+    config = tmp_path / "pyproject.toml"
+    config.write_text(block)
+    read = options.from_file(os.fspath(config), os.fspath(tmp_path))
+    assert set(read.values) == {"strategy", "guard", "migrate_time_limit"}
+    assert options.merged({}, read.values) == options.Options()
+
+
+def test_the_strategies_of_the_page_on_resets_are_those_of_the_program(root: Path) -> None:
+    text = (root / "docs/reset.md").read_text()
+    rows = re.findall(r"^\| `(\w+)`(?: \(default\))? \|", text, re.M)
+    assert rows[: len(options.STRATEGIES)] == list(options.STRATEGIES)
 
 
 def test_the_other_commands_are_those_that_ci_and_the_hooks_run(readme: str, root: Path) -> None:
@@ -128,10 +199,18 @@ def test_the_configuration_of_the_readme_is_accepted(readme: str, tmp_path: Path
         config.write_text(block)
         read = options.from_file(os.fspath(config), os.fspath(tmp_path))
         accepted.append(options.merged({}, read.values))
-    assert [one.fail_on for one in accepted] == ["warning", "error"]
-    assert [one.time_limit for one in accepted] == [300, 600]
+    assert [one.fail_on for one in accepted] == ["error", "warning", "error"]
+    assert [one.time_limit for one in accepted] == [300, 300, 600]
 
 
-def test_every_link_of_the_readme_leads_somewhere(readme: str, root: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", readme):
-        assert target.startswith("https://") or (root / target).exists(), target
+@pytest.mark.parametrize("page", ["README.md", "docs/reset.md"])
+def test_every_link_leads_somewhere(page: str, root: Path) -> None:
+    for target, heading in re.findall(r"\]\(([^)#]*)(?:#([^)]+))?\)", (root / page).read_text()):
+        if target.startswith("https://"):
+            continue
+        file = (root / page).parent / target if target else root / page
+        assert file.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.+)$", file.read_text(), re.M)
+            named = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+            assert heading in named, (target, heading)

@@ -111,9 +111,10 @@ examples:
   remigrate reset shop --finish
 
 exit codes:
-  0 done, with its proof   1 refused, or not proved the same: nothing was written   2 wrong usage or
-  configuration   3 repository cannot be read   4 the project's environment failed, or its old
-  history cannot run   130 interrupted
+  0 written, or with --dry-run would be; apps that were refused beside it are told   1 nothing was
+  written: nothing to shorten, all refused, or not proved the same   2 wrong usage or configuration
+  3 repository cannot be read   4 the project's environment failed, its old history cannot run, or
+  there is no server to prove it on   130 interrupted
 """
 
 

@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from remigrate import options
-from remigrate.report import reset_json
 from remigrate import outcome as result
 from remigrate.outcome import AppReset, Check, Reset
+from remigrate.report import reset_json
 from tests.report.reset import BASE, DIFFERS, NOTHING, PROVED, named
 
 SCHEMA = json.loads((Path(reset_json.__file__).parent.parent / "schemas/reset-v1.json").read_text())

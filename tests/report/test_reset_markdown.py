@@ -7,12 +7,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from remigrate.report import reset_markdown
 from remigrate.outcome import AppReset, Check, HandWritten, Refused, Reset
+from remigrate.report import reset_markdown
 from tests.report.reset import DIFFERS, NOTHING, PROVED, named
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def test_the_page_begins_with_what_became_of_it() -> None:
         "### ✅ 35 migrations of 2 apps became 4\n\n"
         "Strategy `squash` on base `123456789012`, proved by 3 checks.\n\n"
     )
-    assert reset_markdown.render(NOTHING) == "### ✅ Nothing to reset\n\nStrategy `squash`.\n\n"
+    assert reset_markdown.render(NOTHING) == "### ⚠️ Nothing to shorten\n\nStrategy `squash`.\n\n"
 
 
 def test_a_table_shows_each_app_before_and_after() -> None:
@@ -107,7 +107,7 @@ def test_hand_written_operations_and_files_are_folded_away() -> None:
             "2 hand-written operations left out for doing nothing on an empty database",
             "`orders.0004_sums` `RunSQL`",
         ),
-        ("3 files, 1 to add, 1 to change and 1 to delete", "delete `shop/migrations/0001"),
+        ("3 files: 1 to add, 1 to change and 1 to delete", "delete `shop/migrations/0001"),
     ):
         folded = text.partition(f"<details><summary>{title}</summary>")[2].partition("</details>")
         assert item in folded[0]
@@ -189,6 +189,7 @@ def long(number: int) -> Reset:
     )
 
 
+@settings(deadline=None)
 @given(st.integers(2_000, 70_000), st.integers(0, 200))
 def test_a_page_stays_below_its_limit_and_whole(limit: int, number: int) -> None:
     text = reset_markdown.render(long(number), limit)

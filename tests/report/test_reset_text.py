@@ -6,11 +6,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from remigrate.outcome import AppReset, ChangedFile, Check, HandWritten, Reset, Verdict
 from remigrate.report import reset_text
 from remigrate.report import reset_words as words
-from remigrate.outcome import AppReset, ChangedFile, Check, Reset, Verdict
 from tests.report.reset import DIFFERS, NOTHING, PROVED, named
 
+IDLE = (
+    Check("upgrade", "sqlite 3.40.1", "skipped", "there are no databases to keep"),
+    Check("lagging", "sqlite 3.40.1", "skipped", "there are no databases to keep"),
+)
 ANY = st.text() | st.text(st.sampled_from("`@<> \n\r\t\x1b[31m\u202e\udcffab1"))
 
 
@@ -18,8 +22,8 @@ def plain(text: str, _color: str) -> str:
     return text
 
 
-def shown(reset: Reset, width: int = 100) -> str:
-    return reset_text.render(reset, plain, width)
+def shown(reset: Reset, width: int = 100, verbose: bool = False) -> str:
+    return reset_text.render(reset, plain, width, verbose)
 
 
 def block(text: str, title: str) -> list[str]:
@@ -42,7 +46,13 @@ def test_a_reset_ends_with_what_became_of_it() -> None:
 @pytest.mark.parametrize(
     ("reset", "verdict", "proof"),
     [
-        (NOTHING, "✓ Nothing to reset", "  (squash)"),
+        (NOTHING, "! Nothing to shorten", "  (squash)"),
+        (
+            NOTHING._replace(strategy="rebase", base="f" * 40),
+            "! Nothing new to put on top of base",
+            "  (rebase on base ffffffffffff)",
+        ),
+        (NOTHING._replace(finished=True), "! No squash to finish", "  (finish)"),
         (
             NOTHING._replace(refused=DIFFERS.refused),
             "✗ Nothing was reset, 1 app refused",
@@ -82,8 +92,38 @@ def test_a_reset_ends_with_what_became_of_it() -> None:
             PROVED._replace(
                 strategy="merge", base=None, apps=(AppReset("shop", 3, 4, "faithful"),)
             ),
-            "✓ 3 migrations of 1 app became 4",
+            "✓ The leaves of 1 app are merged",
             "  proved by 3 checks (merge)",
+        ),
+        (
+            PROVED._replace(strategy="rebase", written=False, dry_run=True),
+            "✓ Dry run, nothing was written: the new migrations of 2 apps would be on top of base",
+            "  proved by 3 checks (rebase on base 123456789012)",
+        ),
+        (
+            PROVED._replace(finished=True, base=None, refused=DIFFERS.refused),
+            "! The squashes of 2 apps are plain migrations, 1 app refused",
+            "  proved by 3 checks (finish)",
+        ),
+        (
+            PROVED._replace(strategy="fresh", base=None, proof=(PROVED.proof[0], *IDLE)),
+            "✓ 35 migrations of 2 apps became 4",
+            "  proved by 1 check, 2 do not apply (fresh)",
+        ),
+        (
+            PROVED._replace(guarded=False, proof=(*PROVED.proof[:2], IDLE[1])),
+            "✓ 35 migrations of 2 apps became 4",
+            "  proved by 2 checks, 1 does not apply (squash on base 123456789012)",
+        ),
+        (
+            PROVED._replace(proof=(*PROVED.proof[:2], IDLE[1])),
+            "! 35 migrations of 2 apps became 4",
+            "  3 checks: 1 skipped and 2 proved (squash on base 123456789012)",
+        ),
+        (
+            PROVED._replace(strategy="fresh", proof=IDLE),
+            "! 35 migrations of 2 apps became 4",
+            "  unproved, no check ran (fresh on base 123456789012)",
         ),
     ],
 )
@@ -105,21 +145,46 @@ def test_each_app_is_shown_before_and_after() -> None:
     assert "faithful" not in text, "only what was used is explained"
 
 
+@pytest.mark.parametrize(
+    "reset",
+    [
+        PROVED._replace(strategy="rebase"),
+        PROVED._replace(strategy="merge"),
+        PROVED._replace(finished=True),
+    ],
+)
+def test_ways_to_write_a_history_are_told_only_where_one_was_written(reset: Reset) -> None:
+    assert block(shown(reset), "App     Before  After") == [
+        "  shop        23      2",
+        "  orders      12      2",
+        "              35      4",
+    ]
+    assert "compact" not in shown(reset)
+
+
 def test_files_are_listed_with_what_becomes_of_them() -> None:
     files = [
         "  + shop/migrations/0001_squashed.py",
         "  ~ api/migrations/0004_cart.py",
         "  - shop/migrations/0001_initial.py",
     ]
-    assert block(shown(PROVED), "3 files, 1 added, 1 changed and 1 deleted") == files
-    assert block(shown(DIFFERS), "3 files, 1 to add, 1 to change and 1 to delete") == files
+    assert block(shown(PROVED), "3 files: 1 added, 1 changed and 1 deleted") == files
+    assert block(shown(DIFFERS), "3 files: 1 to add, 1 to change and 1 to delete") == files
 
 
 def test_of_many_files_the_rest_is_counted() -> None:
     gone = tuple(ChangedFile(f"shop/migrations/{i:04}.py", "delete") for i in range(1200))
-    lines = block(shown(PROVED._replace(files=gone)), "1,200 files, 1,200 deleted")
+    lines = block(shown(PROVED._replace(files=gone)), "1,200 files deleted")
     assert len(lines) == 21
-    assert lines[-1] == "  … and 1,180 more"
+    assert lines[-1] == "  … and 1,180 more (--verbose lists all)"
+    everything = shown(PROVED._replace(files=gone), verbose=True)
+    assert len(block(everything, "1,200 files deleted")) == 1200
+
+
+def test_one_file_is_one() -> None:
+    one = PROVED._replace(files=PROVED.files[:1])
+    assert block(shown(one), "1 file deleted") == ["  - shop/migrations/0001_initial.py"]
+    assert "\n1 file to delete\n" in shown(one._replace(written=False, dry_run=True))
 
 
 def test_the_proof_is_a_checklist_with_databases_and_times() -> None:
@@ -142,8 +207,41 @@ def test_of_many_differences_the_rest_is_counted() -> None:
     check = Check("fresh-schema", "sqlite 3.40.1", "differs", differences=many)
     lines = block(shown(DIFFERS._replace(proof=(check,))), "Proof")
     assert lines[0].endswith("differs: 30 differences")
-    assert lines[-1] == "      … and 10 more"
+    assert lines[-1] == "      … and 10 more (--verbose lists all)"
     assert len(lines) == 22
+    everything = shown(DIFFERS._replace(proof=(check,)), verbose=True)
+    assert block(everything, "Proof")[-1] == "      shop_29: another type"
+
+
+def test_times_that_nobody_measured_are_not_told() -> None:
+    proof = (
+        Check("graph", None, "proved"),
+        Check("upgrade", "sqlite 3.40.1", "proved", "from base", 0.02),
+        IDLE[1],
+    )
+    assert block(shown(PROVED._replace(proof=proof)), "Proof") == [
+        "  ✓ graph                           Django loads the new files, no conflict and no circle",
+        "  ✓ upgrade  sqlite 3.40.1  <0.1 s  from base",
+        "  – lagging  sqlite 3.40.1          skipped: there are no databases to keep",
+    ]
+    fresh = shown(PROVED._replace(proof=proof, strategy="fresh"))
+    assert block(fresh, "Proof")[-1].endswith("does not apply: there are no databases to keep")
+
+
+def test_names_that_nobody_reads_to_their_end_lose_their_middle() -> None:
+    name = "0001_squashed_0006_rename_taggeditem_content_type_taggit_tagg_content_8fc721_idx"
+    reset = PROVED._replace(
+        proof=(Check("lagging", None, "proved", f"it lacks {name}, deploy first"),),
+        carried=(HandWritten("taggit", name, "RunPython(seed)"),),
+        files=(ChangedFile(f"taggit/migrations/{name}.py", "add"),),
+    )
+    text = shown(reset)
+    assert "it lacks 0001_squashed_0006_rename_tagg…ggit_tagg_content_8fc721_idx" in text
+    assert block(text, "Hand-written operations")[-1] == (
+        "    taggit.0001_squashed_0006_rena…aggit_tagg_content_8fc721_idx  RunPython(seed)"
+    )
+    assert f"  + taggit/migrations/{name}.py" in text, "to be copied"
+    assert f"it lacks {name}" in " ".join(shown(reset, verbose=True).split())
 
 
 def test_it_says_what_became_of_hand_written_operations() -> None:
@@ -154,6 +252,20 @@ def test_it_says_what_became_of_hand_written_operations() -> None:
         "    shop.0009_fill  RunPython(fill)",
         "    orders.0004_sums  RunSQL",
     ]
+
+
+def test_of_many_hand_written_operations_the_rest_is_counted() -> None:
+    many = tuple(HandWritten("shop", f"{i:04}_fill", "RunPython(fill)") for i in range(20))
+    reset = PROVED._replace(carried=many, left_out=many[:12])
+    lines = block(shown(reset), "Hand-written operations")
+    assert lines[12:15] == [
+        "    shop.0011_fill  RunPython(fill)",
+        "    … and 8 more (--verbose lists all)",
+        "  12 operations left out for doing nothing on an empty database:",
+    ]
+    assert len(lines) == 27
+    everything = block(shown(reset, verbose=True), "Hand-written operations")
+    assert "    shop.0019_fill  RunPython(fill)" in everything
 
 
 def test_refused_apps_and_warnings_come_with_their_reasons() -> None:
@@ -251,6 +363,7 @@ def test_finishing_asks_that_every_database_has_the_squash() -> None:
     deployers = told(PROVED._replace(finished=True), "Deployers")
     assert "every database has recorded the squash" in deployers
     assert "--finish" not in deployers
+    assert "records the squash" not in deployers, "it is a plain migration now"
 
 
 @pytest.mark.parametrize("strategy", ["rebase", "merge"])
@@ -264,6 +377,7 @@ def test_where_nothing_landed_was_touched_deployers_go_on_as_usual(
 def test_fresh_warns_of_databases_that_are_to_be_kept() -> None:
     fresh = PROVED._replace(strategy="fresh", guarded=False)
     assert "Do not deploy this to a database that is to be kept" in told(fresh, "Deployers")
+    assert "skips in silence" in told(fresh, "Deployers"), "0001_initial is applied there"
     assert "make it anew" in told(fresh, "Teammates")
     assert "migrate shop" not in told(fresh, "Teammates")
 

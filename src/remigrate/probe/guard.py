@@ -29,16 +29,19 @@ def stop_if_lagging(apps, schema_editor):
     loader = MigrationLoader(None, load=False)
     loader.load_disk()
     for squash in {squashes}:
-        replaced = getattr(loader.disk_migrations.get(squash), "replaces", [])
-        missing = [".".join(key) for key in replaced if tuple(key) not in applied]
-        if missing and squash not in applied:
-            raise CommandError(
-                f"{behind} it lacks {{missing[0]}}, one of {{len(missing)}} migrations that"
-                f" {{'.'.join(squash)}} replaces."
+        for key, migration in loader.disk_migrations.items():
+            replaced = [tuple(each) for each in migration.replaces]
+            if key != squash and squash not in replaced:  # it may be squashed again
+                continue
+            missing = [".".join(each) for each in replaced if each not in applied]
+            if missing and not applied.keys() & {{key, squash}}:
+                raise CommandError(
+                    f"{behind} it lacks {{missing[0]}}, one of"
+                    f" {{len(missing)}} migrations that {{'.'.join(key)}} replaces."
 {advice}
-            )
+                )
 '''
-_INDENT = " " * 16
+_INDENT = " " * 20
 _LINE = 60
 
 

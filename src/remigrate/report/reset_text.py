@@ -11,7 +11,7 @@ from remigrate.report.words import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from remigrate.outcome import Check, HandWritten, Reset, Verdict
+    from remigrate.outcome import AppReset, Check, HandWritten, Reset, Verdict
 
     Paint = Callable[[str, str], str]
 
@@ -25,11 +25,15 @@ _COLORS: dict[Verdict, str] = {
 _MARKS = {"add": ("+", "green"), "change": ("~", "yellow"), "delete": ("-", "red")}
 MOST_FILES = 20
 MOST_DIFFERENCES = 20
+MOST_OPERATIONS = 12
 
 
-def render(reset: Reset, paint: Paint, width: int = 100) -> str:
-    """The outcome in blocks, the verdict last. `paint(text, colour)` may colour."""
-    page = _Page(paint, width)
+def render(reset: Reset, paint: Paint, width: int = 100, verbose: bool = False) -> str:
+    """The outcome in blocks, the verdict last. `paint(text, colour)` may colour.
+
+    Long lists and names are cut unless it is to be `verbose`.
+    """
+    page = _Page(paint, width, verbose)
     blocks = [
         _diff(reset, paint) if reset.dry_run else "",
         _apps(reset, page),
@@ -47,8 +51,8 @@ def render(reset: Reset, paint: Paint, width: int = 100) -> str:
 class _Page:
     """Colours and the width of the lines."""
 
-    def __init__(self, paint: Paint, width: int) -> None:
-        self.paint, self.width = paint, width
+    def __init__(self, paint: Paint, width: int, verbose: bool) -> None:
+        self.paint, self.width, self.verbose = paint, width, verbose
 
     def wrapped(self, text: str, first: str, others: str) -> list[str]:
         """`text` in lines that begin with `first`, then with `others`."""
@@ -59,6 +63,17 @@ class _Page:
             break_long_words=False, break_on_hyphens=False,
         )  # fmt: skip
 
+    def named(self, text: str) -> str:
+        """`text` with names that are short enough to be read."""
+        return text if self.verbose else words.cut(text)
+
+    def first(self, lines: list[str], most: int, indent: str) -> list[str]:
+        """As many lines as there is room for; the rest is counted."""
+        left = len(lines) - most
+        if self.verbose or left <= 0:
+            return lines
+        return [*lines[:most], f"{indent}… and {left:,} more (--verbose lists all)"]
+
     def block(self, title: str, lines: Iterable[str]) -> str:
         """Lines under a title; empty without lines."""
         text = "\n".join(lines)
@@ -68,7 +83,7 @@ class _Page:
 def _verdict(reset: Reset, paint: Paint) -> str:
     outcome, became, proof = words.headline(reset)
     sign = "!" if outcome == "skipped" else SIGNS[outcome]
-    how = reset.strategy + (f" on base {reset.base[: words.SHORT]}" if reset.base else "")
+    how = words.method(reset) + (f" on base {reset.base[: words.SHORT]}" if reset.base else "")
     said = paint(f"{sign} {became}", _COLORS[outcome])
     rest = f"  {proof} " if proof else "  "
     return f"{said}\n{rest}{paint(f'({visible(how)})', 'dim')}\n"
@@ -90,33 +105,34 @@ def _diff_line(line: str, paint: Paint) -> str:
 def _apps(reset: Reset, page: _Page) -> str:
     if not reset.apps:
         return ""
+    shows = words.shows_how(reset)
+
+    def how(app: AppReset) -> str:
+        return f"  {visible(app.how)}" if shows else ""
+
     names = [visible(app.label) for app in reset.apps]
     wide = max(map(len, [*names, "App"]))
     lines = [
-        f"  {name:{wide}}  {app.before:6,}  {app.after:5,}  {visible(app.how)}"
+        f"  {name:{wide}}  {app.before:6,}  {app.after:5,}{how(app)}"
         for name, app in zip(names, reset.apps, strict=True)
     ]
     before, after = words.totals(reset.apps)
     if len(reset.apps) > 1:
         lines.append(page.paint(f"  {'':{wide}}  {before:6,}  {after:5,}", "dim"))
-    hows = [how for how in words.HOWS if any(app.how == how for app in reset.apps)]
-    if reset.strategy == "squash":
-        lines += ["", *(page.paint(f"  {how}: {words.HOWS[how]}", "dim") for how in hows)]
-    return page.block(f"  {'App':{wide}}  Before  After  How", lines)
+    if shows:
+        used = {app.how for app in reset.apps}
+        said = [f"  {way}: {text}" for way, text in words.HOWS.items() if way in used]
+        lines += ["", *(page.paint(line, "dim") for line in said)]
+    return page.block(f"  {'App':{wide}}  Before  After{'  How' * shows}", lines)
 
 
 def _files(reset: Reset, page: _Page) -> str:
     in_order = sorted(reset.files, key=lambda file: list(_MARKS).index(file.action))
     lines = []
-    for file in in_order[:MOST_FILES]:
+    for file in in_order:
         sign, color = _MARKS[file.action]
         lines.append(page.paint(f"  {sign} {visible(file.path)}", color))
-    return page.block(words.files(reset), [*lines, *_more(in_order, MOST_FILES, "  ")])
-
-
-def _more(items: Iterable[object], most: int, indent: str) -> list[str]:
-    left = len(list(items)) - most
-    return [f"{indent}… and {left:,} more"] if left > 0 else []
+    return page.block(words.files(reset), page.first(lines, MOST_FILES, "  "))
 
 
 def _hand_written(reset: Reset, page: _Page) -> str:
@@ -125,10 +141,10 @@ def _hand_written(reset: Reset, page: _Page) -> str:
             return []
         head = f"  {counted(len(operations), 'operation')} {became}:"
         shown = [
-            f"    {visible(f'{one.app}.{one.migration}')}  {visible(one.operation)}"
+            f"    {visible(page.named(f'{one.app}.{one.migration}'))}  {visible(one.operation)}"
             for one in operations
         ]
-        return [head, *shown]
+        return [head, *page.first(shown, MOST_OPERATIONS, "    ")]
 
     return page.block(
         "Hand-written operations",
@@ -147,23 +163,29 @@ def _proof(reset: Reset, page: _Page) -> str:
     for entry in reset.proof:
         database = f"{visible(entry.database or ''):{databases}}  " if databases else ""
         mark = f"{SIGNS[entry.result]} {visible(entry.check):{wide}}"
-        lines += _check(entry, page, mark, f"{database}{_time(entry):>{times}}")
+        applies = words.applies(reset, entry)
+        lines += _check(entry, page, applies, mark, f"{database}{_time(entry):>{times}}")
     return page.block("Proof", lines)
 
 
 def _time(entry: Check) -> str:
-    return words.took(entry.seconds) if entry.result != "skipped" else ""
+    """Empty for a check that is about what another one ran."""
+    if entry.result == "skipped" or not entry.seconds:
+        return ""
+    return words.took(entry.seconds) if entry.seconds >= 0.05 else "<0.1 s"
 
 
-def _check(entry: Check, page: _Page, mark: str, columns: str) -> list[str]:
+def _check(entry: Check, page: _Page, applies: bool, mark: str, columns: str) -> list[str]:
     start = f"  {mark}  {columns}  "
-    first, *others = page.wrapped(words.said(entry), start, "      ") or [start.rstrip()]
+    said = page.named(words.said(entry, applies))
+    first, *others = page.wrapped(said, start, "      ") or [start.rstrip()]
     painted = page.paint(mark, _COLORS[entry.result])
     lines = [first.replace(mark, painted, 1), *others]
-    for difference in entry.differences[:MOST_DIFFERENCES]:
+    differences = []
+    for difference in entry.differences:
         wrapped = page.wrapped(difference, "      ", "        ")
-        lines += [page.paint(line, "red") for line in wrapped]
-    lines += _more(entry.differences, MOST_DIFFERENCES, "      ")
+        differences.append("\n".join(page.paint(line, "red") for line in wrapped))
+    lines += page.first(differences, MOST_DIFFERENCES, "      ")
     for note in entry.notes:
         lines += [page.paint(line, "dim") for line in page.wrapped(note, "      ", "        ")]
     return lines

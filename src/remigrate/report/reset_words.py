@@ -9,7 +9,7 @@ from remigrate.report.words import counted, listed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from remigrate.outcome import Action, AppReset, Check, CheckName, How, Reset, Verdict
+    from remigrate.outcome import Action, AppReset, Check, CheckName, How, Reset, Strategy, Verdict
 
 MEANINGS: dict[CheckName, str] = {
     "graph": "Django loads the new files, no conflict and no circle",
@@ -28,6 +28,14 @@ HOWS: dict[How, str] = {
 _DONE: dict[Action, str] = {"add": "added", "change": "changed", "delete": "deleted"}
 SHORT = 12
 """Digits of a commit's id."""
+LONGEST_WORD = 60
+"""Django makes names of indexes into names of migrations, which nobody reads to their end."""
+_IDLE: dict[Strategy, str] = {
+    "squash": "Nothing to shorten",
+    "rebase": "Nothing new to put on top of base",
+    "merge": "Nothing to merge",
+    "fresh": "Nothing to shorten",
+}
 
 
 class Instruction(NamedTuple):
@@ -55,10 +63,12 @@ def headline(reset: Reset) -> Headline:
         if reset.refused:
             refused = counted(len(reset.refused), "app")
             return Headline("failed", f"Nothing was reset, {refused} refused", "")
-        return Headline("proved", "Nothing to reset", "")
-    became, proof = _became(reset), _proof(reset.proof)
-    outcome = worst(entry.result for entry in reset.proof)
-    if outcome == "proved" and (reset.refused or not reset.proof):
+        idle = "No squash to finish" if reset.finished else _IDLE[reset.strategy]
+        return Headline("skipped", idle, "")
+    became, proof = _became(reset), _proof(reset)
+    results = [entry.result for entry in reset.proof if applies(reset, entry)]
+    outcome = worst(results)
+    if outcome == "proved" and (reset.refused or not results):
         outcome = "skipped"
     if reset.written:
         return Headline(outcome, became[:1].upper() + became[1:], proof)
@@ -68,22 +78,56 @@ def headline(reset: Reset) -> Headline:
 
 
 def _became(reset: Reset) -> str:
-    before, after = totals(reset.apps)
-    would = "became" if reset.written else "would become"
-    of_apps = counted(len(reset.apps), "app")
-    became = f"{counted(before, 'migration')} of {of_apps} {would} {after:,}"
+    became = _shortened(reset) if shows_how(reset) else _moved_on(reset)
     return f"{became}, {counted(len(reset.refused), 'app')} refused" if reset.refused else became
 
 
-def _proof(proof: tuple[Check, ...]) -> str:
-    results = [entry.result for entry in proof]
+def _shortened(reset: Reset) -> str:
+    before, after = totals(reset.apps)
+    would = "became" if reset.written else "would become"
+    return f"{counted(before, 'migration')} of {counted(len(reset.apps), 'app')} {would} {after:,}"
+
+
+def _moved_on(reset: Reset) -> str:
+    are = "are" if reset.written else "would be"
+    of_apps = f"of {counted(len(reset.apps), 'app')}"
+    if reset.finished:
+        return f"the squashes {of_apps} {are} plain migrations"
+    if reset.strategy == "merge":
+        return f"the leaves {of_apps} {are} merged"
+    return f"the new migrations {of_apps} {are} on top of base"
+
+
+def shows_how(reset: Reset) -> bool:
+    """Whether histories were written anew, so that there is more than one way to do it."""
+    return reset.strategy in ("squash", "fresh") and not reset.finished
+
+
+def method(reset: Reset) -> str:
+    """What was asked for, in one word."""
+    return "finish" if reset.finished else reset.strategy
+
+
+def applies(reset: Reset, entry: Check) -> bool:
+    """Whether a check is one that this reset could have been held to at all."""
+    if entry.result != "skipped" or entry.check not in ("upgrade", "lagging"):
+        return True
+    if reset.strategy == "fresh":
+        return False
+    return entry.check == "upgrade" or reset.guarded or reset.kept
+
+
+def _proof(reset: Reset) -> str:
+    results = [entry.result for entry in reset.proof if applies(reset, entry)]
     if not results:
         return "unproved, no check ran"
+    checks, idle = counted(len(results), "check"), len(reset.proof) - len(results)
+    beside = f", {idle} {'does' if idle == 1 else 'do'} not apply" if idle else ""
     if results.count("proved") == len(results):
-        return f"proved by {counted(len(results), 'check')}"
+        return f"proved by {checks}{beside}"
     order: tuple[Verdict, ...] = ("failed", "differs", "skipped", "proved")
     said = [f"{results.count(result)} {result}" for result in order if result in results]
-    return f"{counted(len(results), 'check')}: {listed(said)}"
+    return f"{checks}: {listed(said)}{beside}"
 
 
 def worst(results: Iterable[Verdict]) -> Verdict:
@@ -93,12 +137,23 @@ def worst(results: Iterable[Verdict]) -> Verdict:
     return next((result for result in order if result in found), "proved")
 
 
-def said(entry: Check) -> str:
+def said(entry: Check, applies: bool = True) -> str:
     """What there is to say of one check in a few words."""
     if entry.result == "proved":
         return entry.why or MEANINGS.get(entry.check, "")
     found = counted(len(entry.differences), "difference") if entry.differences else ""
-    return f"{entry.result}: {entry.why or found}".rstrip(": ")
+    result = entry.result if applies else "does not apply"
+    return f"{result}: {entry.why or found}".rstrip(": ")
+
+
+def cut(text: str) -> str:
+    """`text` without the middle of its longest words."""
+    import re
+
+    head, tail = LONGEST_WORD // 2, LONGEST_WORD // 2 - 1
+    return re.sub(
+        rf"\S{{{LONGEST_WORD + 1},}}", lambda found: f"{found[0][:head]}…{found[0][-tail:]}", text
+    )
 
 
 def totals(apps: tuple[AppReset, ...]) -> tuple[int, int]:
@@ -126,12 +181,15 @@ def faster(before: float, after: float) -> str:
 def files(reset: Reset) -> str:
     """How many files were added, changed and deleted; empty without any."""
     actions = [file.action for file in reset.files]
-    counts = {action: actions.count(action) for action in _DONE if action in actions}
-    if reset.written:
-        said = [f"{number:,} {_DONE[action]}" for action, number in counts.items()]
-    else:
-        said = [f"{number:,} to {action}" for action, number in counts.items()]
-    return f"{counted(len(actions), 'file')}, {listed(said)}" if said else ""
+    words = [
+        (actions.count(action), done if reset.written else f"to {action}")
+        for action, done in _DONE.items()
+        if action in actions
+    ]
+    if len(words) == 1:
+        return f"{counted(len(actions), 'file')} {words[0][1]}"
+    said = [f"{number:,} {word}" for number, word in words]
+    return f"{counted(len(actions), 'file')}: {listed(said)}" if said else ""
 
 
 def instructions(reset: Reset) -> list[Instruction]:
@@ -147,27 +205,9 @@ def instructions(reset: Reset) -> list[Instruction]:
 
 def _squashed(reset: Reset) -> list[Instruction]:
     if reset.finished:
-        return [
-            Instruction(
-                "Deployers",
-                "Deploy this where every database has recorded the squash: `migrate` ran there "
-                "since the squash was deployed. For all others the squash is a new migration, and "
-                "`migrate` fails on tables that are there already.",
-            ),
-            _AS_USUAL,
-        ]
+        return _FINISHED
     if reset.kept:
-        return [
-            _AS_USUAL._replace(
-                text="Run `migrate` as usual. A database that is behind goes through the replaced "
-                "files, which are still there; one that is not only records the squash."
-            ),
-            Instruction(
-                "Deployers",
-                "Once every database has recorded the squash, remove what it replaced:",
-                ("remigrate reset --finish",),
-            ),
-        ]
+        return _KEPT
     return [_first(reset), _guard(reset), _AS_USUAL, _BRANCHES]
 
 
@@ -199,6 +239,31 @@ _AS_USUAL = Instruction(
     "Deployers",
     "Then run `migrate` as usual. It records the squash and runs nothing of it again.",
 )
+_KEPT = [
+    Instruction(
+        "Deployers",
+        "Run `migrate` as usual. A database that is behind goes through the replaced files, which "
+        "are still there; one that is not only records the squash.",
+    ),
+    Instruction(
+        "Deployers",
+        "Once every database has recorded the squash, remove what it replaced:",
+        ("remigrate reset --finish",),
+    ),
+]
+_FINISHED = [
+    Instruction(
+        "Deployers",
+        "Deploy this where every database has recorded the squash: `migrate` ran there since the "
+        "squash was deployed. For all others the squash is a new migration, and `migrate` fails on "
+        "tables that are there already.",
+    ),
+    Instruction(
+        "Deployers",
+        "Run `migrate` as usual. The squash is a plain migration now, which is applied there "
+        "already: nothing of it runs.",
+    ),
+]
 _BRANCHES = Instruction(
     "Teammates",
     "An open branch that adds migrations: merge this into it, then put its own on top:",
@@ -210,9 +275,10 @@ def _fresh(reset: Reset) -> list[Instruction]:
     return [
         Instruction(
             "Deployers",
-            "Do not deploy this to a database that is to be kept: without `replaces`, `migrate` "
-            "would make the tables a second time, and fails. For such a database there is "
-            "`--strategy squash`.",
+            "Do not deploy this to a database that is to be kept. Without `replaces`, `migrate` "
+            "cannot tell what is there: it skips in silence what bears the name of an old "
+            "migration, and fails on tables that the others would make a second time. For such a "
+            "database there is `--strategy squash`.",
         ),
         Instruction("Teammates", "Drop the development database, make it anew, run `migrate`."),
     ]

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     Name = tuple[str, str]
 
 
+_NO_END = "\\ No newline at end of file\n"
+
+
 class Unedited(Exception):
     """A migration that stays cannot be edited: why, and the apps that it would be pointed at."""
 
@@ -99,12 +102,14 @@ def diff(changes: Collection[FileChange]) -> str:
     """All changes in the form of a unified diff."""
     parts = []
     for each in sorted(changes):
-        before = each.before.decode("utf-8", "replace").splitlines(keepends=True)
-        after = each.content.decode("utf-8", "replace").splitlines(keepends=True)
         old = "/dev/null" if each.action == "add" else f"a/{each.path}"
         new = "/dev/null" if each.action == "delete" else f"b/{each.path}"
-        parts += [
-            line if line.endswith("\n") else f"{line}\n"
-            for line in difflib.unified_diff(before, after, old, new)
-        ]
+        found = difflib.unified_diff(_lines(each.before), _lines(each.content), old, new)
+        parts += [line if line.endswith("\n") else f"{line}\n{_NO_END}" for line in found]
     return "".join(parts)
+
+
+def _lines(content: bytes) -> list[str]:
+    """As git counts them."""
+    found = content.decode("utf-8", "replace").split("\n")
+    return [f"{line}\n" for line in found[:-1]] + [line for line in found[-1:] if line]

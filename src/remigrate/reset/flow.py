@@ -95,8 +95,8 @@ def run(
     say: Console,
 ) -> Reset:
     """Reset the apps that `options` ask for. Files are written when the proof holds, or never."""
-    assert repository.top
-    if recovered := writing.recover(repository.top, environ):
+    # A bare repository is refused by the survey.
+    if repository.top and (recovered := writing.recover(repository.top, environ)):
         say.remark(recovered)
     start = ground.survey(repository, options, cache)
     place = drift.find(repository, start.project, options._replace(drift=True), environ)

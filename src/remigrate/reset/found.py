@@ -10,7 +10,7 @@ from remigrate.reset.trial import WAYS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from remigrate.graph import Graph
+    from remigrate.reset.ground import Ground
     from remigrate.reset.planned import Plan
     from remigrate.reset.prove import Judgement
     from remigrate.reset.trial import Name, Offer
@@ -31,9 +31,9 @@ class Found(NamedTuple):
     rounds: int = 0
 
 
-def apps(graph: Graph, planned: Plan, ways: Mapping[Name, str]) -> tuple[AppReset, ...]:
+def apps(ground: Ground, planned: Plan, ways: Mapping[Name, str]) -> tuple[AppReset, ...]:
     """The apps that a plan shortens, as they are and as they will be."""
-    return tuple(_app(graph, planned, app, ways) for app in paths(planned))
+    return tuple(_app(ground, planned, app, ways) for app in paths(planned))
 
 
 def paths(planned: Plan) -> list[str]:
@@ -41,18 +41,18 @@ def paths(planned: Plan) -> list[str]:
     return list(dict.fromkeys(each.app for each in planned.segments if each.written))
 
 
-def _app(graph: Graph, planned: Plan, app: str, ways: Mapping[Name, str]) -> AppReset:
+def _app(ground: Ground, planned: Plan, app: str, ways: Mapping[Name, str]) -> AppReset:
+    graph = ground.graph
     segments = [segment for segment in planned.segments if segment.app == app]
     label = segments[0].label
     used = [ways[(s.label, s.name)] for s in segments if s.written and s.members]
     how: Any = max(used, key=WAYS.index) if used else "compact"
-    landed = [key for segment in segments if segment.landed for key in segment.members]
     return AppReset(
         label,
         sum(1 for key in graph.files if key[0] == app and key in graph.nodes),
         len(segments),
         "faithful" if how in ("apart", "verbatim") else how,
-        landed[-1][1] if landed else "zero",
+        ground.fork(app),
         any(s.written and not s.landed and s.members for s in segments),
     )
 

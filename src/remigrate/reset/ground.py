@@ -37,6 +37,21 @@ class Ground(NamedTuple):
     named: bool
     """Whether they were named one by one."""
 
+    def fork(self, app: str) -> str:
+        """The app's last migration that databases at base and databases of the branch alone have
+        in common; ``zero`` when there is none."""
+        graph, landed = self.graph, self.landed
+        own = [key for key in graph.nodes if key[0] == app]
+        forks = {
+            parent[1]
+            for key in own
+            if key not in landed
+            for parent in graph.parents[key]
+            if parent[0] == app and parent in landed
+        }
+        ends = [name for _, name in graph.leaves(app) if (app, name) in landed]
+        return min(forks) if forks else max(ends, default="zero")
+
     def file(self, path: str) -> bytes | None:
         """Another file of the work tree; None where there is none that can be read."""
         content = trees.content(self.top, path)

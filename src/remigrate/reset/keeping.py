@@ -58,9 +58,17 @@ def _merged(asked: Question, trial: _Trial) -> Proved:
         if (found := merging.conflict(asked, app)) is not None and found.why
     ]
     proved = trial.of(merging.merge(asked, stamp, doubtful))
-    if not doubtful or proved.judgement is None or proved.judgement.holds:
+    if not doubtful or proved.judgement is None:
         return proved
-    return trial.of(merging.merge(asked, stamp))
+    if proved.judgement.holds and trial.both_orders:
+        return proved
+    reasons = proved.judgement.reasons or ("they could not be run in both orders",)
+    rest = trial.of(merging.merge(asked, stamp))
+    refused = [
+        each._replace(why=f"{each.why}; {reasons[0]}") if each.app in doubtful else each
+        for each in rest.rewrite.refused
+    ]
+    return rest._replace(rewrite=rest.rewrite._replace(refused=tuple(refused)))
 
 
 class _Trial:
@@ -81,10 +89,9 @@ class _Trial:
             self._say("migrating the old history …")
             self._record = self._recorded(gone, renamed)
         self._say("proving the new history …")
-        side = bool(self._record["sides"]) and self._record["side"] is None
         data = {
             "gone": gone,
-            "upgrade": ["base", "side"] if side else ["base"],
+            "upgrade": ["base", "side"] if self.both_orders else ["base"],
             "lagging": [],
         }
         proof = self._ask("prove", view_of(changes), data)
@@ -96,7 +103,7 @@ class _Trial:
         ground = self._ground
         new = [key for key in sorted(ground.graph.nodes) if key not in ground.landed]
         # A database that applied a name which is gone cannot be moved on.
-        side = [] if renamed else [key for key in new if self._is_leaf(key)]
+        side = [] if renamed else self._side()
         data = {
             "new": [self._name(key) for key in new],
             "lag": [],
@@ -110,9 +117,21 @@ class _Trial:
         demand_migrated(record)
         return {**record, "sides": side}
 
-    def _is_leaf(self, key: Key) -> bool:
-        children = self._ground.graph.children[key]
-        return all(child[0] != key[0] for child in children)
+    @property
+    def both_orders(self) -> bool:
+        """Whether one side of every conflict was migrated alone, and then the other."""
+        return bool(self._record["sides"]) and self._record["side"] is None
+
+    def _side(self) -> list[Key]:
+        """One side of each conflict: what is new; where base has all or nothing, the last leaf,
+        which Django would run after the others."""
+        graph, landed = self._ground.graph, self._ground.landed
+        found: list[Key] = []
+        for app in self._ground.targets:
+            leaves = graph.leaves(app)
+            new = [leaf for leaf in leaves if leaf not in landed]
+            found += new if 0 < len(new) < len(leaves) else leaves[-1:]
+        return found
 
     def _name(self, key: Key) -> tuple[str, str]:
         return (self._ground.graph.apps[key[0]].label, key[1])
@@ -158,7 +177,6 @@ def _told(ground: Ground, found: Proved) -> Found:
         own = [key for key in graph.files if key[0] == app]
         added = sum(1 for each in found.changes if _is_of(each, app, "add"))
         gone = sum(1 for each in found.changes if _is_of(each, app, "delete"))
-        landed = [key[1] for key in own if key in ground.landed]
         renewed = any(renamed == app for renamed, _, _ in found.rewrite.renames)
         apps.append(
             AppReset(
@@ -166,7 +184,7 @@ def _told(ground: Ground, found: Proved) -> Found:
                 len(own),
                 len(own) + added - gone,
                 "faithful",
-                max(landed, default="zero"),
+                ground.fork(app),
                 renewed,
             )
         )

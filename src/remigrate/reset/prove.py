@@ -201,9 +201,9 @@ def _upgrade(
 
 
 _FROM = {
-    "base": "from a database at base, ",
+    "base": "from a database at base",
     "old": "from a database that applied all of the old files",
-    "side": "from a database of this branch alone",
+    "side": "from a database of one side alone",
 }
 
 
@@ -211,7 +211,7 @@ def _planted(planted: Reply) -> str:
     rows = sum(planted["planted"].values())
     left = len(planted["left"])
     without = f", {left} without" if left else ""
-    return f"with {rows} rows planted in {len(planted['planted'])} tables{without}"
+    return f", with {rows} rows planted in {len(planted['planted'])} tables{without}"
 
 
 def _lagging(record: Reply, proof: Reply, expected: Expected) -> Check:

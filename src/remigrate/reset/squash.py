@@ -283,7 +283,7 @@ class Work:
         doubts += [_OTHER.format(alias) for alias in self._record["aliases"]]
         return Found(
             self._changes(planned, offers, found.ways),
-            apps(self._ground.graph, planned, found.ways),
+            apps(self._ground, planned, found.ways),
             found.judgement,
             self._told(planned),
             hand_written(offers, found.ways, "carried"),

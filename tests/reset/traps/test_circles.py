@@ -60,8 +60,8 @@ def replaced(project: Project, label: str) -> list[set[str]]:
 
 
 def test_trap_02_squashmigrations_closes_a_circle_that_a_reset_does_not(tmp_path: Path) -> None:
-    """Items belong to persons and persons have items. Django's own squash of the one app made all of
-    the project fail with a circular dependency: it inherits every parent of what it replaces."""
+    """Items belong to persons and persons have items. Django's own squash of one app made
+    the project fail with a circular dependency: it inherits each parent of what it replaces."""
     project = circle(tmp_path).commit()
     project.migrate("old")
     project.query("old", "INSERT INTO shop_item (id, name, note) VALUES (1, 'pen', '')")
@@ -78,7 +78,6 @@ def test_trap_02_squashmigrations_closes_a_circle_that_a_reset_does_not(tmp_path
     project.holds()
 
 
-@pytest.mark.xfail(reason="the other app's landed dependent runs before the guard")
 def test_trap_02_a_circle_through_an_app_that_is_no_target(tmp_path: Path) -> None:
     """Only the shop is to be reset, but it comes back to itself through the other app."""
     project = circle(tmp_path).commit()
@@ -158,16 +157,7 @@ def _billed(project: Project) -> Iterator[str]:
         yield project.manage("migrate", "billing", database=f"naive{seed}").stderr
 
 
-@pytest.mark.parametrize(
-    "targets",
-    [
-        pytest.param(
-            ("shop",),
-            marks=pytest.mark.xfail(reason="accounts' landed dependent runs before the guard"),
-        ),
-        ("--all",),
-    ],
-)
+@pytest.mark.parametrize("targets", [("shop",), ("--all",)])
 def test_trap_08_a_swappable_user_stays_a_question_of_the_settings(
     tmp_path: Path, targets: tuple[str, ...]
 ) -> None:
@@ -219,7 +209,6 @@ def test_trap_08_a_swappable_user_stays_a_question_of_the_settings(
     project.holds()
 
 
-@pytest.mark.xfail(reason="parts after the first are not initial")
 @pytest.mark.parametrize("strategy", ["squash", "fresh"])
 def test_trap_18_fake_initial_knows_every_part_of_a_split_squash(
     tmp_path: Path, strategy: str

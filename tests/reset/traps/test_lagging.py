@@ -70,7 +70,6 @@ def test_trap_01_the_guard_stops_a_lagging_database_and_names_the_way_on(shop: P
     assert shop.columns("behind", "shop_item") == WHOLE
 
 
-@pytest.mark.xfail(reason="the guard runs after landed dependents in other apps")
 def test_trap_01_a_dependent_in_another_app_does_not_run_before_the_guard(tmp_path: Path) -> None:
     """The blog's second migration stood on the shop's third, and came first on the lagging server.
     After that not even the old commit could be deployed: its history had become inconsistent."""

@@ -113,7 +113,7 @@ def test_trap_14_extensions_and_exclusion_constraints_come_along(make: Make) -> 
         "from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators\n"
         "from django.contrib.postgres.operations import BtreeGistExtension\n"
     )
-    project = make().write(
+    project = make("shop", "django.contrib.postgres").write(
         app(
             "shop",
             above + model("Booking", span, room, NOTE, meta=f"constraints = [{limit}]"),

@@ -14,7 +14,7 @@ FIRST = [("shop", "0001_initial")]
 
 
 def test_trap_15_views_and_triggers_that_no_state_knows_are_kept(tmp_path: Path) -> None:
-    """Reports read a view, and a trigger kept a log. Both had been made with SQL in a migration, and
+    """Reports read a view, and a trigger kept a log. Both were made with SQL in a migration, and
     the regenerated history had neither."""
     sql = [
         "CREATE VIEW shop_long AS SELECT * FROM shop_item WHERE length(name) > 3",

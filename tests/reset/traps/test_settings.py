@@ -26,8 +26,8 @@ SHOP = app(
 
 @pytest.mark.parametrize("strategy", ["squash", "fresh"])
 def test_trap_20_the_package_stays_a_package(tmp_path: Path, strategy: str) -> None:
-    """Somebody deleted the folder ``migrations`` to begin anew. ``makemigrations`` found nothing to do
-    for the app, and the next deployment made a database without its tables."""
+    """Somebody deleted the folder ``migrations`` to begin anew. But ``makemigrations`` had nothing
+    to do for the app, and the next deployment made a database without its tables."""
     project = Project(tmp_path).write(SHOP)
     project.write({"shop/migrations/__init__.py": "# A word on this package.\n"}).commit()
     shutil.rmtree(project.folder / "shop" / "migrations")

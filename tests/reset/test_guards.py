@@ -1,0 +1,230 @@
+"""A guard is put into a migration that stays: it runs, and nothing else of the file changes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from remigrate.probe import guard
+from remigrate.reader import operations, parse
+from remigrate.reset.guards import guarded, is_guard_alone
+from remigrate.reset.page import Uneditable
+from remigrate.rules import landed_edited, unguarded_squash
+from tests.reset.interpreter import Interpreter, opened
+from tests.rules.verbs import app, clean, migration
+
+SQUASH = ("shop", "0001_squashed_0002_b")
+OTHER = ("blog", "0001_squashed_0009_z")
+MESSAGE = "Deploy commit 0123456789ab first."
+HEAD = "from django.db import migrations, models\n\n\n"
+ADD = 'migrations.AddField("item", "c", models.IntegerField(null=True))'
+DEPENDS = '    dependencies = [("shop", "0001_squashed_0002_b")]\n'
+
+
+def kind(value: str, attribute: str = "operations") -> str:
+    return f"class Migration(migrations.Migration):\n{DEPENDS}    {attribute} = {value}\n"
+
+
+SHAPES = {
+    "one line": HEAD + kind(f"[{ADD}]"),
+    "a line each": HEAD + kind(f"[\n        {ADD},\n        migrations.RunSQL(''),\n    ]"),
+    "nothing": HEAD + kind("[]"),
+    "nothing in two lines": HEAD + kind("[\n    ]"),
+    "a comment": HEAD + kind("[\n        # none yet\n    ]"),
+    "a comment before the first": HEAD
+    + kind(f"[  # all\n        # the first\n        {ADD},\n    ]"),
+    "no comma at the end": HEAD + kind(f"[\n        {ADD}\n    ]"),
+    "windows": (HEAD + kind(f"[\n        {ADD},\n    ]")).replace("\n", "\r\n"),
+    "tabs": HEAD + kind(f"[\n\t\t{ADD},\n\t]").replace("    ", "\t"),
+    "an alias": "from django.db import migrations as m, models\n\n\n"
+    + kind(f"[\n        {ADD},\n    ]").replace("migrations.", "m."),
+    "no module": "import django.db.models as models\n"
+    "from django.db.migrations import AddField, Migration as Base\n\n\n"
+    "class Migration(Base):\n" + DEPENDS + '    operations = [AddField("item", "c", '
+    "models.IntegerField(null=True))]\n",
+    "only the package": "import django\nfrom django import db\nfrom django.db import models\n"
+    "import django.db.migrations\n\n\n" + kind(f"[{ADD}]").replace("migrations.", "db.migrations."),
+    "a decorator": HEAD + "def same(kind):\n    return kind\n\n\n@same\n" + kind(f"[{ADD}]"),
+    "two decorators": HEAD
+    + "def same(*names):\n    return lambda kind: kind\n\n\n@same(\n    1,\n)\n@same()\n"
+    + kind(f"[{ADD}]"),
+    "a docstring and a future": '"""Adds it."""\n\nfrom __future__ import annotations\n\n'
+    + HEAD
+    + kind(f"[{ADD}]"),
+    "no module but a future": '"""Adds it."""\n\nfrom __future__ import annotations\n\n'
+    "from django.db.migrations import Migration as Base\n\n\nclass Migration(Base):\n"
+    + DEPENDS
+    + "    operations = []\n",
+    "no end": (HEAD + kind(f"[{ADD}]")).rstrip("\n"),
+    "a type": HEAD + kind(f"[{ADD}]", "operations: list"),
+    "a sum": HEAD + kind(f"[\n        {ADD},\n    ] + []"),
+    "other names": "# ä €\n" + HEAD + "NAMES = ['ä']\n\n\n" + kind(f"[{ADD}]"),
+    "a mark": "\ufeff" + HEAD + kind(f"[{ADD}]"),
+    "below another class": HEAD + "class Old:\n    operations = []\n\n\n" + kind(f"[{ADD}]"),
+}
+WRITTEN = sorted(set(SHAPES) - {"a sum"})
+
+
+def insert(source: str, *squashes: tuple[str, str], gone: tuple[tuple[str, str], ...] = ()) -> str:
+    return guarded(source.encode(), squashes or (SQUASH,), MESSAGE, gone).decode()
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
+    with opened(tmp_path_factory.mktemp("guards")) as found:
+        yield found
+
+
+FIRST = """[migrations.CreateModel("Item", [("id", models.AutoField(primary_key=True))])]"""
+OLD = {"_0001_a": migration(body=FIRST), "_0002_b": migration("0001_a")}
+NEW = {"_0001_squashed_0002_b": migration(replaces=["0001_a", "0002_b"], body=FIRST)}
+MIGRATE = """
+from django.core.management import call_command
+from django.core.management.base import CommandError
+try:
+    call_command("migrate", *to, verbosity=0)
+    value = ""
+except CommandError as error:
+    value = str(error)
+"""
+
+
+@pytest.mark.parametrize("shape", WRITTEN)
+def test_the_guard_runs_before_all_else(process: Interpreter, shape: str) -> None:
+    text = insert(SHAPES[shape])
+    process.forget()
+    process.run("fresh()")
+    process.migrations(**NEW, _0003_c=text)
+    assert process.run(MIGRATE, to=[]) == ""
+    process.run("fresh()")
+    process.migrations(**OLD)
+    assert process.run(MIGRATE, to=["shop", "0001_a"]) == ""
+    process.migrations(**NEW, _0003_c=text)
+    said = process.run(MIGRATE, to=[])
+    assert said.startswith(guard.BEHIND)
+    assert said.endswith(MESSAGE)
+    assert process.run('value = len(select("PRAGMA table_info(shop_item)"))') == 1
+
+
+@pytest.mark.parametrize("shape", WRITTEN)
+def test_it_counts_as_no_change_and_as_a_guard(shape: str) -> None:
+    text = insert(SHAPES[shape])
+    base = app(_1_a=OLD["_0001_a"], _2_b=OLD["_0002_b"]) | {
+        "shop/migrations/0003_c.py": SHAPES[shape].replace("0001_squashed_0002_b", "0002_b")
+    }
+    head = app(_1_squashed_0002_b=NEW["_0001_squashed_0002_b"]) | {
+        "shop/migrations/0003_c.py": text
+    }
+    clean(landed_edited, head, base)
+    clean(unguarded_squash, head, base)
+
+
+@pytest.mark.parametrize("shape", WRITTEN)
+def test_nothing_but_the_guard_is_new(shape: str) -> None:
+    before, text = SHAPES[shape], insert(SHAPES[shape])
+    rest = iter(text.splitlines(keepends=True))
+    for line in before.splitlines(keepends=True):
+        if ADD in line or "operations" in line:
+            continue
+        assert line in rest, line
+    assert ("\r\n" in text) is ("\r\n" in before)
+    assert text.count("\n") == text.count("\r\n") or "\r" not in text
+    assert text.startswith("\ufeff") is before.startswith("\ufeff")
+    old, new = (operations(_tree(each)) for each in (before, text))
+    assert [each.name for each in new[1:]] == [each.name for each in old]
+    assert (new[0].name, new[0].code, new[0].elidable) == ("RunPython", guard.NAME, True)
+
+
+def _tree(text: str) -> ast.Module:
+    tree = parse(text.encode())
+    assert isinstance(tree, ast.Module)
+    return tree
+
+
+def test_it_stands_on_a_line_of_its_own_where_the_others_do() -> None:
+    text = insert(SHAPES["a line each"])
+    assert (
+        "    operations = [\n"
+        "        migrations.RunPython(stop_if_lagging, migrations.RunPython.noop, elidable=True),\n"
+        f"        {ADD},\n"
+    ) in text
+    assert "\n\n\ndef stop_if_lagging(apps, schema_editor):\n" in text
+    assert f"            )\n\n\nclass Migration" in text.replace("        )\n\n\n", "    )\n\n\n")
+
+
+def test_two_squashes_are_asked_for_in_the_order_of_their_names() -> None:
+    text = insert(SHAPES["one line"], SQUASH, OTHER)
+    assert text.index(OTHER[1]) < text.index(SQUASH[1] + '"),')
+    assert text.count("def stop_if_lagging") == 1
+
+
+# A guard that is there already
+
+
+def asked(text: str) -> list[tuple[str, str]]:
+    (function,) = [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef) and node.name == guard.NAME
+    ]
+    loop = next(node for node in ast.walk(function) if isinstance(node, ast.For))
+    found: list[tuple[str, str]] = ast.literal_eval(loop.iter)
+    return found
+
+
+@pytest.mark.parametrize("shape", WRITTEN)
+def test_a_guard_that_is_there_asks_for_more(shape: str) -> None:
+    once = insert(SHAPES[shape])
+    twice = insert(once, OTHER)
+    assert asked(twice) == [OTHER, SQUASH]
+    assert [op.code for op in operations(_tree(twice))].count(guard.NAME) == 1
+    assert insert(twice, SQUASH, OTHER) == twice
+    assert insert(SHAPES[shape], SQUASH, OTHER) == twice
+
+
+def test_a_squash_that_is_gone_is_asked_for_no_more() -> None:
+    once = insert(SHAPES["a line each"])
+    again = ("shop", "0001_squashed_again")
+    assert asked(insert(once, again, gone=(SQUASH, ("shop", "0003_c")))) == [again]
+
+
+def test_a_guard_gets_the_words_of_the_last_reset() -> None:
+    once = insert(SHAPES["a line each"])
+    text = guarded(once.encode(), [SQUASH], "Deploy tag v2 first.", ()).decode()
+    assert "v2" in text
+    assert "0123456789ab" not in text
+
+
+# What cannot be edited
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (HEAD + kind("()"), 4),
+        (HEAD + kind("made()"), 4),
+        (SHAPES["a sum"], 4),
+        (HEAD + kind("[*MORE]").replace("operations", "others"), 4),
+        (HEAD + "OPERATIONS = []\n\n\n" + kind("OPERATIONS"), 7),
+        (HEAD + "class Migration(:\n", 4),
+    ],
+)
+def test_where_the_list_is_not_written_out_the_line_is_told(text: str, line: int) -> None:
+    with pytest.raises(Uneditable) as caught:
+        insert(text)
+    assert caught.value.line == line
+
+
+# Migrations that do nothing else
+
+
+@pytest.mark.parametrize("shape", ["nothing", "one line"])
+def test_a_migration_that_only_guards_is_known(shape: str) -> None:
+    assert is_guard_alone(_tree(insert(SHAPES[shape]))) is (shape == "nothing")
+    assert not is_guard_alone(_tree(SHAPES[shape]))
+
+
+def test_a_broken_file_is_no_guard() -> None:
+    assert not is_guard_alone(parse(b"class Migration(:\n"))

@@ -1,0 +1,260 @@
+"""The most compact way is tried first, and only who is to blame moves on to another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from remigrate.outcome import Check, Verdict
+from remigrate.reset import trial
+from remigrate.reset.prove import Expected, Judgement
+from remigrate.reset.trial import GivenUp, Offer, Search, Trial
+
+SHOP, BLOG = ("shop", "0001_squashed"), ("blog", "0001_squashed")
+LATE = ("shop", "0002_squashed")
+
+
+def offer(name: tuple[str, str], *ways: str, why_not: str = "") -> Offer:
+    return Offer(name, ways, dict.fromkeys(ways, "text"), {}, {}, why_not)
+
+
+def blames(*labels: str, failed: tuple[str, str] | None = None) -> Judgement:
+    """A judgement that does not hold."""
+    check = Check("fresh-data", None, "failed" if failed else "differs", "rows differ")
+    return Judgement((check,), frozenset(labels), failed)
+
+
+GIVEN_UP = "no way of writing it is the same: fresh-data: rows differ"
+
+
+# What the probe offers
+
+
+def way(**more: Any) -> dict[str, Any]:
+    return {"source": "text", "left_out": [], "carried": [], **more}
+
+
+def test_an_offer_begins_with_the_way_that_has_a_chance() -> None:
+    ways = {name: way(source=name) for name in trial.WAYS}
+    found = trial.offer({"label": "shop", "name": "0001", "first": "compact+tail", "ways": ways})
+    assert found.name == ("shop", "0001")
+    assert found.ways == trial.WAYS[1:]
+    assert found.texts["faithful"] == "faithful"
+    assert found.why_not == ""
+
+
+def test_ways_are_in_order_however_the_probe_lists_them() -> None:
+    ways = {name: way() for name in reversed(trial.WAYS)}
+    found = trial.offer({"label": "shop", "name": "0001", "first": "compact", "ways": ways})
+    assert found.ways == trial.WAYS
+
+
+def test_where_later_ways_are_impossible_an_earlier_one_is_tried_all_the_same() -> None:
+    ways = {"compact": way(), "faithful": {"impossible": "a lambda"}}
+    found = trial.offer({"label": "shop", "name": "0001", "first": "faithful", "ways": ways})
+    assert found.ways == ("compact",)
+    assert found.why_not == ""
+
+
+def test_an_offer_without_any_way_says_why_once() -> None:
+    ways = {
+        "compact": {"impossible": "Django has a question"},
+        "faithful": {"impossible": "a lambda"},
+        "verbatim": {"impossible": "a lambda"},
+    }
+    found = trial.offer({"label": "shop", "name": "0001", "first": "compact", "ways": ways})
+    assert found.ways == ()
+    assert found.why_not == "Django has a question; a lambda"
+
+
+def test_what_each_way_carries_and_leaves_out_is_kept() -> None:
+    ways = {
+        "compact": way(left_out=["0002: RunPython(seed)"]),
+        "faithful": way(carried=["0002: RunPython(seed)"]),
+    }
+    found = trial.offer({"label": "shop", "name": "0001", "first": "compact", "ways": ways})
+    assert found.left_out == {"compact": ("0002: RunPython(seed)",), "faithful": ()}
+    assert found.carried == {"compact": (), "faithful": ("0002: RunPython(seed)",)}
+
+
+# Moving on
+
+
+def search(*more: Offer) -> Search:
+    return Search([offer(SHOP, "compact", "faithful"), offer(BLOG, "compact", "faithful"), *more])
+
+
+def test_only_the_blamed_app_moves_on() -> None:
+    found = search()
+    assert found.ways() == {SHOP: "compact", BLOG: "compact"}
+    assert found.move_on(blames("blog")) == ()
+    assert found.ways() == {SHOP: "compact", BLOG: "faithful"}
+
+
+def test_all_segments_of_the_blamed_app_move_on() -> None:
+    found = search(offer(LATE, "compact", "verbatim"))
+    assert found.move_on(blames("shop")) == ()
+    assert found.ways() == {SHOP: "faithful", BLOG: "compact", LATE: "verbatim"}
+
+
+def test_several_blamed_apps_move_on_together() -> None:
+    found = search()
+    found.move_on(blames("shop", "blog"))
+    assert found.ways() == {SHOP: "faithful", BLOG: "faithful"}
+
+
+def test_of_a_segment_that_fails_the_others_of_its_app_stay() -> None:
+    found = search(offer(LATE, "compact", "verbatim"))
+    assert found.move_on(blames("shop", "blog", failed=LATE)) == ()
+    assert found.ways() == {SHOP: "compact", BLOG: "compact", LATE: "verbatim"}
+
+
+def test_where_the_segment_that_fails_has_no_way_left_the_rest_of_the_blamed_move_on() -> None:
+    found = search(offer(LATE, "verbatim"))
+    assert found.move_on(blames("shop", failed=LATE)) == ()
+    assert found.ways() == {SHOP: "faithful", BLOG: "compact", LATE: "verbatim"}
+
+
+@pytest.mark.parametrize("labels", [(), ("other",)])
+def test_where_nobody_that_is_reset_is_blamed_all_move_on(labels: tuple[str, ...]) -> None:
+    found = search()
+    assert found.move_on(blames(*labels)) == ()
+    assert found.ways() == {SHOP: "faithful", BLOG: "faithful"}
+
+
+def test_where_nobody_is_blamed_those_with_ways_left_move_on() -> None:
+    found = search()
+    found.move_on(blames("shop"))
+    assert found.move_on(blames()) == ()
+    assert found.ways() == {SHOP: "faithful", BLOG: "faithful"}
+
+
+def test_a_blamed_app_without_ways_left_is_given_up_and_only_that() -> None:
+    found = search()
+    found.move_on(blames("shop"))
+    assert found.move_on(blames("shop")) == (GivenUp("shop", GIVEN_UP),)
+    assert found.ways() == {SHOP: "faithful", BLOG: "compact"}
+
+
+def test_an_app_is_given_up_once_however_many_segments_it_has() -> None:
+    found = Search([offer(SHOP, "verbatim"), offer(LATE, "verbatim")])
+    assert found.move_on(blames("shop")) == (GivenUp("shop", GIVEN_UP),)
+
+
+def test_nobody_is_given_up_while_another_blamed_app_has_a_way() -> None:
+    found = Search([offer(SHOP, "verbatim"), offer(BLOG, "compact", "verbatim")])
+    assert found.move_on(blames("shop", "blog")) == ()
+    assert found.ways() == {SHOP: "verbatim", BLOG: "verbatim"}
+
+
+def test_all_are_given_up_where_nobody_is_blamed_and_nothing_is_left() -> None:
+    found = Search([offer(SHOP, "verbatim"), offer(BLOG, "verbatim")])
+    assert [each.label for each in found.move_on(blames())] == ["blog", "shop"]
+
+
+# The whole run, with answers of the probe that a database could have given
+
+RECORD: dict[str, Any] = {
+    "vendor": "sqlite",
+    "version": "3.45",
+    "schema": {"objects": []},
+    "rows": {},
+    "again": None,
+    "states": {"shop.Item": {"bases": "Model"}, "blog.Post": {"bases": "Model"}},
+    "makers": {},
+}
+EXPECTED = Expected(frozenset(), frozenset({"shop", "blog"}), replaces=False)
+
+
+def answer(*wrong: str) -> dict[str, Any]:
+    """Of a database whose state is another in these apps."""
+    states = {
+        name: {"bases": "Other"} if name.partition(".")[0] in wrong else model
+        for name, model in RECORD["states"].items()
+    }
+    return {
+        "broken": None,
+        "conflicts": {},
+        "drift": {"changes": []},
+        "states": states,
+        "upgrade": {},
+        "fresh": {
+            "failed": None,
+            "seconds": 1.0,
+            "schema": {"objects": []},
+            "rows": {},
+        },
+    }
+
+
+class Told:
+    """A run, and what was said meanwhile."""
+
+    def __init__(self, *offers: Offer, compact_is_wrong: tuple[str, ...], always: str = "") -> None:
+        self.said: list[str] = []
+        self.remarks: list[str] = []
+        self.asked: list[Mapping[tuple[str, str], str]] = []
+        self._wrong, self._always = compact_is_wrong, always
+        self.trial: Trial = trial.run(
+            RECORD, EXPECTED, list(offers), self._ask, self.said.append, self.remarks.append
+        )
+
+    def _ask(self, ways: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+        self.asked.append(dict(ways))
+        compact = {name[0] for name, way in ways.items() if way == "compact"}
+        return answer(*(compact & set(self._wrong)), self._always)
+
+
+def test_the_first_ways_are_taken_when_they_hold() -> None:
+    told = Told(offer(SHOP, "compact", "faithful"), compact_is_wrong=())
+    assert told.trial.ways == {SHOP: "compact"}
+    assert told.trial.rounds == 1
+    assert told.trial.given_up == ()
+    assert told.trial.judgement is not None
+    assert told.trial.judgement.holds
+    assert told.remarks == []
+    assert told.trial.runs
+
+
+def test_round_after_round_is_tried_until_all_holds() -> None:
+    told = Told(
+        offer(SHOP, "compact", "faithful"),
+        offer(BLOG, "compact", "faithful"),
+        compact_is_wrong=("blog",),
+    )
+    assert told.trial.ways == {SHOP: "compact", BLOG: "faithful"}
+    assert told.asked == [
+        {SHOP: "compact", BLOG: "compact"},
+        {SHOP: "compact", BLOG: "faithful"},
+    ]
+    assert told.trial.rounds == 2
+    assert told.said == [f"proving the new history, round {n} …" for n in (1, 2)]
+    assert told.remarks == ["round 1: state: blog.Post, bases: Model became Other"]
+
+
+def test_an_app_for_which_nothing_holds_is_given_up_with_the_first_reason() -> None:
+    told = Told(
+        offer(SHOP, "compact", "faithful"),
+        offer(BLOG, "compact"),
+        compact_is_wrong=(),
+        always="shop",
+    )
+    why = "no way of writing it is the same: state: shop.Item, bases: Model became Other"
+    assert told.trial.given_up == (GivenUp("shop", why),)
+    assert told.trial.rounds == 2
+    assert told.trial.runs  # so that a difference may be accepted
+
+
+def test_an_app_that_cannot_be_written_is_given_up_before_anything_is_migrated() -> None:
+    told = Told(offer(SHOP, "compact"), offer(BLOG, why_not="a lambda"), compact_is_wrong=())
+    assert told.asked == []
+    assert told.trial == Trial({}, None, {}, (GivenUp("blog", "a lambda"),))
+    assert not told.trial.runs
+
+
+@pytest.mark.parametrize(("result", "runs"), [("differs", True), ("failed", False)])
+def test_a_history_that_fails_somewhere_does_not_run(result: Verdict, runs: bool) -> None:
+    judgement = Judgement((Check("graph", None, "proved"), Check("state", None, result)))
+    assert Trial({}, judgement, {}).runs is runs
