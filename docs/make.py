@@ -1,4 +1,4 @@
-"""Makes what can be made of the documentation: the rules' page, the README's picture and tables.
+"""Makes what can be made of the documentation: the rules' page, the README's pictures and tables.
 
 ``python docs/make.py`` writes them. A test holds them equal to what the code says.
 """
@@ -8,14 +8,25 @@ from __future__ import annotations
 import io
 import os
 import re
+import sys
+import tempfile
 from pathlib import Path
 
 import yaml
 
-from remigrate import console, demo, rules
+from remigrate import console, demo, git, memory, rules
+from remigrate.options import Options
+from remigrate.report import reset_text
+from remigrate.reset import flow
 
 DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent))
+
+from tests.reset.store import Bookshop  # noqa: E402 # from the top of the repository
+
 WIDTH = 100
+COMMIT = "4be0a51c90d2"
+"""Stands for one whose id is another each time."""
 
 _INTRODUCTION = """\
 # Rules
@@ -57,14 +68,43 @@ def finding() -> str:
     return told[start : told.index("The same as a picture")].rstrip() + "\n"
 
 
-def picture() -> str:
-    """The same as an SVG."""
+def proof() -> str:
+    """What a terminal shows of ``remigrate reset --all``, without what is never the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        shop = Bookshop.open(Path(folder) / "bookshop")
+        options = Options(path=str(shop.path), all=True, python=sys.executable)
+        quiet = console.Console("never", {}, io.StringIO(), io.StringIO())
+        repository = git.open_repository(options.path, os.environ)
+        found = flow.run(repository, options, os.environ, memory.NoCache(), quiet)
+    checks = tuple(
+        check._replace(
+            database=check.database and check.database.partition(" ")[0],
+            seconds=0.0,
+            why=check.why.replace(str(found.start)[:12], COMMIT),
+        )
+        for check in found.proof
+    )
+    stable = found._replace(proof=checks, times=(), start=COMMIT)
+    told = reset_text.render(stable, lambda text, color: console.painted(text, color, True))
+    prompt = console.painted("$", "dim", True)
+    return f"{prompt} remigrate reset --all\n\n{told}"
+
+
+def picture(told: str, command: str) -> str:
+    """What a terminal shows as an SVG."""
     from rich.console import Console
     from rich.text import Text
 
     recorder = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
-    recorder.print(Text.from_ansi(finding()))
-    return recorder.export_svg(title="remigrate check", unique_id="remigrate")
+    recorder.print(Text.from_ansi(told))
+    return recorder.export_svg(title=command, unique_id="remigrate")
+
+
+PICTURES = {
+    "finding.svg": lambda: picture(finding(), "remigrate check"),
+    "proof.svg": lambda: picture(proof(), "remigrate reset"),
+}
+"""By the name of the file."""
 
 
 def readme() -> str:
@@ -85,7 +125,8 @@ def readme() -> str:
 def main() -> None:
     """Write everything that is made."""
     (DOCS / "rules.md").write_text(rules_page())
-    (DOCS / "finding.svg").write_text(picture())
+    for name, made in PICTURES.items():
+        (DOCS / name).write_text(made())
     (DOCS.parent / "README.md").write_text(readme())
 
 

@@ -33,8 +33,9 @@ def test_the_page_of_the_rules_is_what_the_rules_say(root: Path, made: ModuleTyp
     assert (root / "docs/rules.md").read_text() == made.rules_page(), "run: python docs/make.py"
 
 
-def test_the_picture_shows_what_the_demo_shows(root: Path, made: ModuleType) -> None:
-    assert (root / "docs/finding.svg").read_text() == made.picture(), "run: python docs/make.py"
+@pytest.mark.parametrize("name", ["finding.svg", "proof.svg"])
+def test_a_picture_shows_what_the_program_shows(root: Path, made: ModuleType, name: str) -> None:
+    assert (root / "docs" / name).read_text() == made.PICTURES[name](), "run: python docs/make.py"
 
 
 def test_the_tables_of_the_readme_are_those_of_the_action(root: Path, made: ModuleType) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from remigrate.outcome import AppReset, ChangedFile, Check, HandWritten, Reset, Verdict
+from remigrate.outcome import AppReset, ChangedFile, Check, HandWritten, Reset, Strategy, Verdict
 from remigrate.report import reset_text
 from remigrate.report import reset_words as words
 from tests.report.reset import DIFFERS, NOTHING, PROVED, named
@@ -359,8 +359,9 @@ def test_kept_files_ask_for_nothing_first_and_are_removed_later() -> None:
     assert deployers.endswith("remigrate reset --finish")
 
 
-def test_finishing_asks_that_every_database_has_the_squash() -> None:
-    deployers = told(PROVED._replace(finished=True), "Deployers")
+@pytest.mark.parametrize("strategy", ["squash", "rebase"])
+def test_finishing_asks_that_every_database_has_the_squash(strategy: Strategy) -> None:
+    deployers = told(PROVED._replace(finished=True, strategy=strategy), "Deployers")
     assert "every database has recorded the squash" in deployers
     assert "--finish" not in deployers
     assert "records the squash" not in deployers, "it is a plain migration now"

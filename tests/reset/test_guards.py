@@ -62,6 +62,10 @@ SHAPES = {
     "a sum": HEAD + kind(f"[\n        {ADD},\n    ] + []"),
     "other names": "# ä €\n" + HEAD + "NAMES = ['ä']\n\n\n" + kind(f"[{ADD}]"),
     "a mark": "\ufeff" + HEAD + kind(f"[{ADD}]"),
+    "set twice": HEAD
+    + kind("[migrations.RunSQL('no such thing')]")
+    + f"    operations = [{ADD}]\n",
+    "more at the end": HEAD + kind("[]") + f"    operations += [{ADD}]\n",
     "below another class": HEAD + "class Old:\n    operations = []\n\n\n" + kind(f"[{ADD}]"),
 }
 WRITTEN = sorted(set(SHAPES) - {"a sum"})
@@ -118,7 +122,8 @@ def test_it_counts_as_no_change_and_as_a_guard(shape: str) -> None:
         "shop/migrations/0003_c.py": text
     }
     clean(landed_edited, head, base)
-    clean(unguarded_squash, head, base)
+    if "decorator" not in shape:  # nobody can tell what such a migration depends on
+        clean(unguarded_squash, head, base)
 
 
 @pytest.mark.parametrize("shape", WRITTEN)
@@ -151,7 +156,7 @@ def test_it_stands_on_a_line_of_its_own_where_the_others_do() -> None:
         f"        {ADD},\n"
     ) in text
     assert "\n\n\ndef stop_if_lagging(apps, schema_editor):\n" in text
-    assert f"            )\n\n\nclass Migration" in text.replace("        )\n\n\n", "    )\n\n\n")
+    assert "                )\n\n\nclass Migration" in text
 
 
 def test_two_squashes_are_asked_for_in_the_order_of_their_names() -> None:
@@ -166,7 +171,7 @@ def test_two_squashes_are_asked_for_in_the_order_of_their_names() -> None:
 def asked(text: str) -> list[tuple[str, str]]:
     (function,) = [
         node
-        for node in ast.walk(ast.parse(text))
+        for node in ast.walk(_tree(text))
         if isinstance(node, ast.FunctionDef) and node.name == guard.NAME
     ]
     loop = next(node for node in ast.walk(function) if isinstance(node, ast.For))
@@ -197,17 +202,30 @@ def test_a_guard_gets_the_words_of_the_last_reset() -> None:
     assert "0123456789ab" not in text
 
 
+def test_a_file_keeps_its_encoding() -> None:
+    head = "# -*- coding: latin-1 -*-\n# ä\n"
+    before = (head + SHAPES["one line"]).encode("latin-1")
+    text = guarded(before, [SQUASH], "Grüße: deploy first.", ()).decode("latin-1")
+    assert text.startswith(head)
+    assert "Grüße" in text
+    assert "Grüße" in guarded(text.encode("latin-1"), [OTHER], "Grüße!", ()).decode("latin-1")
+    with pytest.raises(Uneditable, match="no such character"):
+        guarded(before, [SQUASH], "€", ())
+
+
 # What cannot be edited
 
 
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (HEAD + kind("()"), 4),
-        (HEAD + kind("made()"), 4),
-        (SHAPES["a sum"], 4),
-        (HEAD + kind("[*MORE]").replace("operations", "others"), 4),
-        (HEAD + "OPERATIONS = []\n\n\n" + kind("OPERATIONS"), 7),
+        (HEAD + kind("()"), 6),
+        (HEAD + kind("made()"), 6),
+        (SHAPES["a sum"], 6),
+        (HEAD + kind("[]").replace("operations", "others"), 4),
+        (HEAD + "OPERATIONS = []\n\n\n" + kind("OPERATIONS"), 9),
+        (HEAD + kind("[]") + "    if MORE:\n        operations = []\n", 7),
+        (HEAD + kind("[]") + "    operations = made()\n", 7),
         (HEAD + "class Migration(:\n", 4),
     ],
 )

@@ -14,6 +14,8 @@ from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrat
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ModelState
 
+from remigrate.probe import script
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -170,3 +172,17 @@ def _settle(state: Any) -> None:
         for key in keys:
             rendered.unregister_model(*key)
     rendered.render_multiple([ModelState.from_model(apps.get_model(*key)) for key in keys])
+
+
+def failure(probe: Any, moved: Moved) -> dict[str, Any] | None:
+    """Where and why a migration ended too early, as the answers have it."""
+    if moved.failed is None:
+        return None
+    app, name, position, operation, error = moved.failed
+    return {
+        "app": app,
+        "name": name,
+        "position": position,
+        "operation": operation,
+        "message": script.Failures(probe).message(error),
+    }

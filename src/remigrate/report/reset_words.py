@@ -196,7 +196,10 @@ def instructions(reset: Reset) -> list[Instruction]:
     """What to tell deployers and teammates. Empty where there is nothing that they could get."""
     if not reset.apps or not (reset.written or reset.dry_run):
         return []
-    told = {"squash": _squashed, "fresh": _fresh}.get(reset.strategy, _moved)(reset)
+    if reset.finished:  # whatever strategy is configured
+        told = [*_FINISHED]
+    else:
+        told = {"squash": _squashed, "fresh": _fresh}.get(reset.strategy, _moved)(reset)
     stale = [app for app in reset.apps if app.renewed and reset.strategy != "fresh"]
     if stale:
         told.append(_step_back(stale))
@@ -204,8 +207,6 @@ def instructions(reset: Reset) -> list[Instruction]:
 
 
 def _squashed(reset: Reset) -> list[Instruction]:
-    if reset.finished:
-        return _FINISHED
     if reset.kept:
         return _KEPT
     return [_first(reset), _guard(reset), _AS_USUAL, _BRANCHES]

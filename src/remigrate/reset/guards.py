@@ -40,7 +40,7 @@ def guarded(source: bytes, squashes: Collection[Ref], message: str, gone: Collec
     kept = [] if old is None else [ref for ref in _asked(old) if ref not in gone]
     wanted = sorted({*kept, *squashes})
     lines = guard.source(wanted, message).rstrip("\n").split("\n")
-    text = page.newline.join(line.encode(page.encoding) for line in lines)
+    text = page.newline.join(line.encode() for line in lines)
     if old is not None:
         return page.spliced([(*page.span(old), text)])
     module = _module(page)
@@ -78,18 +78,24 @@ def _module(page: Page) -> bytes:
 
 def _first(page: Page, call: bytes) -> Edit:
     """The edit that makes `call` the first operation."""
-    for node in page.migration.body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        if any(isinstance(each, ast.Name) and each.id == "operations" for each in targets):
-            assert isinstance(node, ast.Assign)
-            if not isinstance(node.value, ast.List):
-                break
-            place = page.span(node.value)[0] + 1
-            if not node.value.elts:
-                return place, place, call
-            first = page.span(node.value.elts[0])[0]
-            indent = page.indentation(first)
-            if indent is None:
-                return first, first, call + b", "
-            return first, first, call + b"," + page.newline + indent
-    raise Uneditable("its list of operations is not written out", page.migration.lineno)
+    node = next(filter(_sets_operations, reversed(page.migration.body)), None)
+    value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    if not isinstance(value, ast.List):
+        line = (node or page.migration).lineno
+        raise Uneditable("its list of operations is not written out", line)
+    if not value.elts:
+        place = page.span(value)[0] + 1
+        return place, place, call
+    first = page.span(value.elts[0])[0]
+    indent = page.indentation(first)
+    if indent is None:
+        return first, first, call + b", "
+    return first, first, call + b"," + page.newline + indent
+
+
+def _sets_operations(node: ast.stmt) -> bool:
+    """Adding to them is no matter: the first one stays."""
+    return not isinstance(node, ast.AugAssign) and any(
+        isinstance(each, ast.Name) and each.id == "operations" and isinstance(each.ctx, ast.Store)
+        for each in ast.walk(node)
+    )

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 PARTS = (
     *("scopes", "statements", "closure", "finding", "carrying"),
     *("catalogue_sqlite_text", "catalogue_sqlite", "catalogue_postgresql", "catalogue_mysql"),
-    *("catalogue", "contents", "planting", "scratch", "moving", "guard", "rewriting", "states"),
-    *("guarding", "resetting"),
+    *("catalogue", "contents", "planting", "scratch", "databases", "moving", "guard"),
+    *("rewriting", "states", "guarding", "segments", "recording", "proving", "resetting"),
 )
 """Of the probe, in the order in which they import each other."""
 _COPIES = 4

@@ -50,6 +50,8 @@ def _first_difference(facts: Facts, key: Key, old: Migration, now: Migration) ->
     if isinstance(before, Broken) or isinstance(after, Broken):
         return 0
     ours, theirs = _statements(before), _statements(after)
+    if _has_guard(after):  # which needs them
+        ours, theirs = _without_migrations(ours), _without_migrations(theirs)
     if [text for text, _ in ours] != [text for text, _ in theirs]:
         for at, (text, line) in enumerate(theirs):
             if at >= len(ours) or ours[at][0] != text:
@@ -81,6 +83,14 @@ def _statements(tree: ast.Module) -> list[tuple[str, int]]:
     return sorted(imports) + found
 
 
+def _has_guard(tree: ast.Module) -> bool:
+    return any(getattr(node, "name", "") == GUARD for node in tree.body)
+
+
+def _without_migrations(found: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    return [each for each in found if each[0] != "django.db alias(name='migrations')"]
+
+
 def _origin(node: ast.Import | ast.ImportFrom) -> str:
     return f"{'.' * getattr(node, 'level', 0)}{getattr(node, 'module', None)}"
 
@@ -88,11 +98,12 @@ def _origin(node: ast.Import | ast.ImportFrom) -> str:
 def _parts(node: ast.stmt) -> list[tuple[str, int]]:
     import ast
 
-    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-        name = node.targets[0].id
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        name = target.id if isinstance(target, ast.Name) else ""
         if name in _GRAPH:
             return []
-        if isinstance(node.value, ast.List | ast.Tuple):
+        if name and isinstance(node.value, ast.List | ast.Tuple):
             return [(f"{name}[]", node.lineno)] + [
                 (ast.dump(item), item.lineno) for item in node.value.elts if not _guards(item)
             ]

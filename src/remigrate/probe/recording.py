@@ -1,0 +1,189 @@
+"""Migrates the old history, and keeps databases of it for what comes after.
+
+A part of the probe; see `script` and `resetting`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections
+from django.db.migrations.loader import MigrationLoader
+
+from remigrate.probe import catalogue, contents, moving, planting, script, segments, states
+from remigrate.probe.databases import ALIAS, Databases, behind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def record(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to "record"."""
+    databases = Databases(data)
+    if databases.missing:
+        return {"needs": databases.vendor}
+    drift = probe.drift()
+    if {change["app"] for change in drift["changes"]} >= set(data["labels"]):
+        return {"needs": None, "vendor": databases.vendor, "drift": drift, "drifts": True}
+    second = _Second(databases) if data["again"] else None
+    recording = _Recording(databases, data)
+    try:
+        found = recording.run(probe)
+    finally:
+        again = second.rows() if second else None
+    if found["failed"] is None:
+        found.update(segments.rewrite(probe, {**data, "effects": found["effects"]}))
+        found["outside"] = _outside(drift["apps"])
+        found["aliases"] = sorted(alias for alias in connections if alias != ALIAS)
+    return {**found, "needs": None, "vendor": databases.vendor, "drift": drift, "again": again}
+
+
+class _Recording:
+    def __init__(self, databases: Databases, data: Mapping[str, Any]) -> None:
+        self._databases = databases
+        self._data = data
+        self._lag = {tuple(key) for key in data["lag"]}
+        self._reached: list[Any] = []
+        self._moved: list[moving.Moved] = []
+
+    def run(self, probe: Any) -> dict[str, Any]:
+        databases, landed = self._databases, _landed_leaves(self._data["new"])
+        databases.make("old")
+        moved = self._migrate("old", landed)
+        base = moved.state
+        if not moved.failed and landed is not None:
+            databases.copy("old", "base")
+            moved = self._migrate("old", None)
+        found = self._told(probe, moved)
+        if moved.failed:
+            return found
+        connection = databases.open("old")
+        found.update(schema=catalogue.schema(connection), rows=contents.rows(connection))
+        found["version"] = found["schema"]["version"]
+        found["states"] = states.described(moved.state, segments.modules(self._data["gone"]))
+        found["makers"] = self._makers(moved.state)
+        if landed is None:
+            databases.copy("old", "base")
+        found["side"] = self._side(probe)
+        found["planted"] = planting.plant(databases.open("base"), base.apps)
+        found["upgrade"] = self._upgraded(landed)
+        return found
+
+    def _migrate(self, name: str, targets: Any) -> moving.Moved:
+        moved = moving.migrate(self._databases.open(name), targets, self._after)
+        self._moved.append(moved)
+        return moved
+
+    def _after(self, key: Any) -> None:
+        if key in self._lag:
+            self._reached.append(key)
+            self._databases.copy("old", behind(key))
+            self._databases.settle()  # the executor goes on with the connection it has
+
+    def _makers(self, state: Any) -> dict[str, list[str]]:
+        found: dict[str, set[str]] = {}
+        for model in state.apps.get_models(include_auto_created=True):
+            found.setdefault(model._meta.db_table, set()).add(model._meta.app_label)
+        for each in self._moved:
+            for table, labels in each.watch.makers.items():
+                found.setdefault(table, set()).update(labels)
+        return {table: sorted(labels) for table, labels in found.items()}
+
+    def _side(self, probe: Any) -> str | None:
+        """Migrate a database to the leaves of the branch alone."""
+        targets = [tuple(key) for key in self._data["side"]]
+        if not targets:
+            return None
+        self._databases.make("side")
+        moved = moving.migrate(self._databases.open("side"), targets)
+        return script.Failures(probe).message(moved.failed.error) if moved.failed else None
+
+    def _told(self, probe: Any, moved: moving.Moved) -> dict[str, Any]:
+        effects = {}
+        for each in self._moved:
+            effects.update(each.watch.effects)
+        return {
+            "failed": moving.failure(probe, moved),
+            "seconds": sum(each.seconds for each in self._moved),
+            "steps": sum(len(each.watch.applied) for each in self._moved),
+            "lagging": self._reached,
+            "effects": [
+                [*key, position, tables]
+                for key, positions in effects.items()
+                for position, tables in positions.items()
+            ],
+        }
+
+    def _upgraded(self, landed: Any) -> dict[str, Any]:
+        """What becomes of a database at base with rows in it, by the old files."""
+        name = "base"
+        if landed is not None:
+            self._databases.copy("base", "upgrade")
+            name = "upgrade"
+            moved = moving.migrate(self._databases.open(name))
+            if moved.failed:
+                return {"failed": str(moved.failed.error), "schema": None, "rows": None}
+        connection = self._databases.open(name)
+        rows, schema = contents.rows(connection), catalogue.schema(connection)
+        return {"failed": None, "schema": schema, "rows": rows}
+
+
+def _landed_leaves(new: list[list[str]]) -> list[Any] | None:
+    """What to migrate to for a database at base; None where everything has landed."""
+    if not new:
+        return None
+    graph = MigrationLoader(None, ignore_no_migrations=True).graph
+    late = {tuple(key) for key in new}
+    return [
+        key
+        for key in graph.nodes
+        if key not in late
+        and all(
+            child.key in late or child.key[0] != key[0] for child in graph.node_map[key].children
+        )
+    ]
+
+
+def _outside(described: list[dict[str, Any]]) -> list[Any]:
+    own = {app["label"] for app in described if app["first_party"]}
+    graph = MigrationLoader(None, ignore_no_migrations=True).graph
+    return [
+        [*key, sorted(parent.key for parent in node.parents)]
+        for key, node in graph.node_map.items()
+        if key[0] not in own
+    ]
+
+
+class _Second:
+    """A second migration of the old history, in a process of its own."""
+
+    def __init__(self, databases: Databases) -> None:
+        self._file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 # both need it
+        for connection in connections.all():
+            connection.close()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._process = os.fork()
+        if not self._process:
+            try:
+                self._migrate(databases)
+                os._exit(0)
+            finally:  # of an exception, the first migration tells
+                os._exit(1)
+
+    def _migrate(self, databases: Databases) -> None:
+        databases.make("again")
+        moved = moving.migrate(databases.open("again"))
+        rows = None if moved.failed else contents.rows(databases.open("again"))
+        json.dump(rows, self._file, default=str)
+        self._file.flush()
+
+    def rows(self) -> Any:
+        """Its rows; None when it failed, as then the first one tells why."""
+        _, status = os.waitpid(self._process, 0)
+        self._file.seek(0)
+        return None if status else json.load(self._file)
