@@ -11,6 +11,7 @@ import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -23,6 +24,9 @@ DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
 from tests.reset.store import Bookshop  # noqa: E402 # from the top of the repository
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WIDTH = 100
 COMMIT = "4be0a51c90d2"
@@ -100,7 +104,7 @@ def picture(told: str, command: str) -> str:
     return recorder.export_svg(title=command, unique_id="remigrate")
 
 
-PICTURES = {
+PICTURES: dict[str, Callable[[], str]] = {
     "finding.svg": lambda: picture(finding(), "remigrate check"),
     "proof.svg": lambda: picture(proof(), "remigrate reset"),
 }

@@ -101,3 +101,57 @@ def test_a_file_that_is_too_large_is_not_compared(row: str) -> None:
 
 def test_a_broken_file_is_left_to_another_rule() -> None:
     clean(rule, changed("class Migration", "class class"), BASE)
+
+
+GUARD = "def stop_if_lagging(apps, schema_editor):\n    pass\n\n\n"
+CALL = "        migrations.RunPython(stop_if_lagging, migrations.RunPython.noop, elidable=True),\n"
+
+
+def guarded(source: str = CODE, guard: str = GUARD) -> str:
+    return source.replace("class Migration", f"{guard}class Migration").replace(
+        "    operations = [\n", f"    operations = [\n{CALL}"
+    )
+
+
+def test_a_guard_in_front_of_the_operations_is_no_change() -> None:
+    assert guarded() != CODE
+    clean(rule, app(_1_initial=FIRST, _2_price=guarded()), BASE)
+    other = guarded(guard=GUARD.replace("pass", "raise SystemExit"))
+    clean(rule, app(_1_initial=FIRST, _2_price=other), app(_1_initial=FIRST, _2_price=guarded()))
+
+
+def test_what_else_changes_beside_a_guard_is_found() -> None:
+    text = guarded().replace("default=0", "default=1")
+    finding = finds(rule, app(_1_initial=FIRST, _2_price=text), BASE)
+    assert finding.line == line_in(text, "default=1")
+
+
+def test_a_function_that_is_called_like_something_else_is_a_change() -> None:
+    text = guarded().replace("stop_if_lagging", "start")
+    finding = finds(rule, app(_1_initial=FIRST, _2_price=text), BASE)
+    assert finding.line == line_in(text, "def start")
+
+
+def test_the_import_that_a_guard_needs_is_no_change() -> None:
+    plain = CODE.replace("from django.db import migrations, models", "from django.db import models")
+    text = guarded(plain, f"from django.db import migrations\n\n\n{GUARD}")
+    clean(rule, app(_1_initial=FIRST, _2_price=text), app(_1_initial=FIRST, _2_price=plain))
+    without = plain.replace("import json", "import json\nfrom django.db import migrations")
+    finds(rule, app(_1_initial=FIRST, _2_price=without), app(_1_initial=FIRST, _2_price=plain))
+
+
+def test_attributes_with_types_are_read_like_others() -> None:
+    typed = CODE.replace("operations =", "operations: list =").replace(
+        "dependencies =", "dependencies: list ="
+    )
+    base = app(_1_initial=FIRST, _2_price=typed)
+    squash = app(_1_squashed=migration(replaces=["0001_initial"]))
+    source = typed.replace("0001_initial", "0001_squashed").replace(
+        "    operations: list = [\n", f"    operations: list = [\n{CALL}"
+    )
+    clean(rule, squash | app(_2_price=source), base)
+    text = typed.replace("update(price=1)", "update(price=2)")
+    finds(rule, app(_1_initial=FIRST, _2_price=text), base)
+    text = typed.replace("default=0", "default=1")
+    finding = finds(rule, app(_1_initial=FIRST, _2_price=text), base)
+    assert finding.line == line_in(text, "default=1")

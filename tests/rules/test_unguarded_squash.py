@@ -31,3 +31,43 @@ def test_a_guard_in_the_migration_after_it() -> None:
 def test_something_else_in_the_migration_after_it() -> None:
     after = migration("0001_squashed", body="[migrations.RunPython(fill)]")
     finds(rule, app(_1_squashed=SQUASH, _3_fill=after), BASE)
+
+
+GUARD = "migrations.RunPython(stop_if_lagging, migrations.RunPython.noop, elidable=True)"
+
+
+def test_a_guard_in_a_landed_migration_after_it() -> None:
+    late = migration("0002_stock", body="[migrations.RunSQL('')]")
+    guarded = migration("0001_squashed", body=f"[{GUARD}, migrations.RunSQL('')]")
+    clean(rule, app(_1_squashed=SQUASH, _3_late=guarded), BASE | app(_3_late=late))
+
+
+def test_a_guard_that_comes_too_late() -> None:
+    late = migration("0001_squashed", body=f"[migrations.RunSQL(''), {GUARD}]")
+    finds(rule, app(_1_squashed=SQUASH, _3_late=late), BASE)
+
+
+def test_a_guard_in_only_one_of_two_migrations_after_it() -> None:
+    guarded = migration("0001_squashed", body=f"[{GUARD}]")
+    other = migration("0001_squashed", body="[migrations.RunSQL('')]")
+    finds(rule, app(_1_squashed=SQUASH, _3_guard=guarded, _4_other=other), BASE)
+    clean(rule, app(_1_squashed=SQUASH, _3_guard=guarded, _4_other=guarded), BASE)
+
+
+def test_nothing_in_the_migration_after_it() -> None:
+    finds(rule, app(_1_squashed=SQUASH, _3_empty=migration("0001_squashed")), BASE)
+
+
+def test_a_broken_migration_after_it() -> None:
+    broken = migration("0001_squashed").replace("operations = []", "operations = [")
+    finds(rule, app(_1_squashed=SQUASH, _3_broken=broken), BASE)
+
+
+def test_a_guard_in_another_app_alone() -> None:
+    blog = app("blog", _1_initial=migration("shop.0001_squashed", app="blog", body=f"[{GUARD}]"))
+    finds(rule, app(_1_squashed=SQUASH) | blog, BASE)
+
+
+def test_a_squash_of_migrations_that_never_landed() -> None:
+    clean(rule, app(_1_squashed=SQUASH), app(_9_other=FIRST))
+    assert rule.SEVERITY == "warning"

@@ -138,9 +138,13 @@ def _kept_options(own: Config, config: Config) -> Config:
 
 def _connection(config: Config) -> Any:
     """A connection of its own, which no alias has. Django adds what the settings leave out."""
+    from django.db.backends.base.base import NO_DB_ALIAS
     from django.db.utils import DEFAULT_DB_ALIAS, ConnectionHandler
 
-    return ConnectionHandler({DEFAULT_DB_ALIAS: dict(config)})[DEFAULT_DB_ALIAS]
+    # Receivers of `connection_created`, those of django.contrib.postgres among them, look up the
+    # connection of that alias, unless it has this name.
+    handler = ConnectionHandler({DEFAULT_DB_ALIAS: {}, NO_DB_ALIAS: dict(config)})
+    return handler[NO_DB_ALIAS]
 
 
 def _leave(config: Config) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from remigrate import check, git, trees
 from remigrate.errors import RepositoryFailure, UsageFailure
-from remigrate.reset import writing
+from remigrate.reset import importers, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from remigrate.graph import Graph
     from remigrate.load import Cache
@@ -36,6 +36,8 @@ class Ground(NamedTuple):
     """Migration packages of the apps that are asked for."""
     named: bool
     """Whether they were named one by one."""
+    importing: Mapping[str, bytes] = {}
+    """Python files that may import from migrations, by path."""
 
     def fork(self, app: str) -> str:
         """The app's last migration that databases at base and databases of the branch alone have
@@ -85,6 +87,7 @@ def survey(repository: git.Repository, options: Options, cache: Cache) -> Ground
         git.head_commit(repository),
         targets,
         bool(options.app),
+        importers.mentioning(repository, (app.path for app in answer.project.apps)),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from remigrate.outcome import MigrateTime, Refused
 from remigrate.reader import parse
-from remigrate.reset import changes, computed, guards, plan, prove, request, trial
+from remigrate.reset import changes, computed, guards, importers, plan, prove, request, trial
 from remigrate.reset import record as recorded
 from remigrate.reset.found import Found, apps, hand_written, paths
 from remigrate.view import View
@@ -30,10 +30,15 @@ if TYPE_CHECKING:
     Format = Callable[[Mapping[str, bytes]], Mapping[str, bytes]]
 
 
+_IDLE = "nothing to shorten"
 _NOT_INSTALLED = "the project's settings do not install it, so nobody can tell what it does"
 
 
 _OTHER = "The database {} of the settings was left out: only the default one is proved."
+_NO_SHORTER = (
+    "nothing to shorten: its {} migrations would become {}, as a guard goes with a squash "
+    "(--no-guard writes none)"
+)
 _DONE = "nothing to shorten: it has a squash and its guard"
 
 
@@ -66,7 +71,7 @@ class Work:
             planned = self._plan()
             if not any(segment.written for segment in planned.segments):
                 return Found(refused=self._told(planned))
-            if self._refuse_uneditable(planned):
+            if self._refuse_idle(planned) or self._refuse_needed(planned):
                 continue
             if not self._record:
                 self._migrate_old(planned)
@@ -131,12 +136,12 @@ class Work:
         given_up = [
             Refused(self._label(app), why)
             for app, why in sorted(self._refused.items())
-            if self._ground.named or why not in (_NOT_INSTALLED, _DONE)
+            if self._ground.named or (why != _NOT_INSTALLED and not why.startswith(_IDLE))
         ]
         idle = [
             Refused(each.label or each.app, each.why)
             for each in planned.refused
-            if self._ground.named or not each.why.startswith("nothing to shorten")
+            if self._ground.named or not each.why.startswith(_IDLE)
         ]
         return (*given_up, *idle)
 
@@ -242,6 +247,31 @@ class Work:
             if any(key not in ground.landed for key in ground.graph.nodes)
             else ["base"]
         )
+
+    def _refuse_idle(self, planned: Plan) -> bool:
+        """Whether an app was refused that would get no shorter: a squash, and the guard on it."""
+        graph = self._ground.graph
+        found = False
+        for app in paths(planned):
+            before = sum(1 for key in graph.nodes if key[0] == app)
+            after = sum(1 for segment in planned.segments if segment.app == app)
+            if after >= before:
+                self._refused[app] = _NO_SHORTER.format(before, after)
+                found = True
+        return found
+
+    def _refuse_needed(self, planned: Plan) -> bool:
+        """Whether an app was refused, as something that stays needs what would go."""
+        rewritten = {
+            f"{each.app}/{each.name}.py": each.app for each in planned.segments if each.written
+        }
+        files = {self._ground.graph.files[key].path: key[0] for key in planned.deleted}
+        refused = False
+        for found in importers.found(self._ground.importing, {**rewritten, **files}):
+            app = {**rewritten, **files}[found.gone]
+            (self._doubts if found.is_test else self._refused).setdefault(app, found.why)
+            refused |= not found.is_test
+        return refused or self._refuse_uneditable(planned)
 
     def _refuse_uneditable(self, planned: Plan) -> bool:
         """Whether an app was refused, as a migration that stays cannot be pointed at its squash."""
