@@ -73,7 +73,8 @@ def finding() -> str:
 
 
 def proof() -> str:
-    """What a terminal shows of ``remigrate reset --all``, without what is never the same."""
+    """What a terminal shows of ``remigrate reset --all``, without the files and what is never the
+    same."""
     with tempfile.TemporaryDirectory() as folder:
         shop = Bookshop.open(Path(folder) / "bookshop")
         options = Options(path=str(shop.path), all=True, python=sys.executable)
@@ -88,7 +89,7 @@ def proof() -> str:
         )
         for check in found.proof
     )
-    stable = found._replace(proof=checks, times=(), start=COMMIT)
+    stable = found._replace(proof=checks, times=(), start=COMMIT, files=())
     told = reset_text.render(stable, lambda text, color: console.painted(text, color, True))
     prompt = console.painted("$", "dim", True)
     return f"{prompt} remigrate reset --all\n\n{told}"

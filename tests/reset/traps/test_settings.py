@@ -94,6 +94,34 @@ def test_trap_21_an_app_without_migrations_by_setting_is_left_alone(tmp_path: Pa
     assert project.shape("fresh") == project.shape("old")
 
 
+@pytest.mark.xfail(reason="a database that a router keeps an app off is expected to be stopped")
+def test_trap_21_an_app_that_a_router_keeps_off_a_database(tmp_path: Path) -> None:
+    """A router keeps one app off the default database. Its migrations are recorded there all the
+    same and do nothing, and so does its guard, which is no reason to refuse anything."""
+    router = (
+        "DATABASE_ROUTERS = ['site_settings.Router']\n\n\n"
+        "class Router:\n"
+        "    def allow_migrate(self, db, app_label, **hints):\n"
+        "        return app_label != 'archive'\n"
+    )
+    project = Project(tmp_path, ["archive", "shop"], more=router).write(SHOP)
+    project.write(
+        app(
+            "archive",
+            model("Old", NAME, NOTE),
+            m0001_initial=migration(create("Old", NAME), initial=True),
+            m0002_note=migration(add("Old", NOTE), after=[("archive", "0001_initial")]),
+        )
+    )
+    project.commit().migrate("old")
+    assert "archive_old" not in project.shape("old")
+    project.query("old", "INSERT INTO shop_item (name, price, note) VALUES ('pen', 1, '')")
+    project.migrate("behind", "shop", "0001")
+    project.reset("--all").proved()
+    project.holds()
+    assert "This database is behind" in project.manage("migrate", database="behind").stderr
+
+
 def test_trap_21_migrations_that_the_settings_keep_elsewhere_are_found(tmp_path: Path) -> None:
     """The settings keep the shop's migrations outside of the app, as is done for apps of others."""
     project = Project(tmp_path, more="MIGRATION_MODULES = {'shop': 'history.shop'}\n")
