@@ -139,7 +139,7 @@ def migrated(tree: Tree, database: Config) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="remigrate-migrated-") as folder:
         answer = Path(folder) / "seconds.json"
         command = tree.django(database=database)
-        env = {**command.env, "DJANGO_SETTINGS_MODULE": reset_projects.SETTINGS}
+        env = {**command.env, "DJANGO_SETTINGS_MODULE": tree.settings}
         sample = once(Command((tree.python, "-c", _MIGRATE, str(answer)), tree.home, env))
         return {"seconds": sample.wall, "cpu": sample.cpu, **json.loads(answer.read_text())}
 
@@ -147,10 +147,13 @@ def migrated(tree: Tree, database: Config) -> dict[str, Any]:
 def run(tree: Tree, remigrate: list[str]) -> dict[str, Any]:
     """``reset --all`` in the tree: what it says, and how long it takes."""
     argv = [*remigrate, "reset", "--all", "--verbose", "--no-cache", "--format", "json"]
-    argv += ["--python", tree.python, "--settings", reset_projects.SETTINGS]
+    argv += ["--python", tree.python, "--settings", tree.settings]
     argv += ["--manage", str(tree.home / "manage.py")]
     start, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    env = {**tree.env, "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    env = {
+        **tree.env,
+        "PYTHONPATH": os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(tree.top)))),
+    }
     done = subprocess.run(argv, cwd=tree.top, env=env, capture_output=True, text=True)
     seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     remarks = re.findall(r"round (\d+): (.*)", done.stderr)
@@ -186,7 +189,7 @@ def counted(tree: Tree) -> dict[str, int]:
     """Migrations of each app of the work tree that is installed."""
     with tempfile.TemporaryDirectory(prefix="remigrate-counted-") as folder:
         answer = Path(folder) / "counted.json"
-        env = {**tree.env, "DJANGO_SETTINGS_MODULE": reset_projects.SETTINGS}
+        env = {**tree.env, "DJANGO_SETTINGS_MODULE": tree.settings}
         output(Command((tree.python, "-c", _COUNT, str(tree.top), str(answer)), tree.home, env))
         return dict(Counter(json.loads(answer.read_text())))
 

@@ -34,6 +34,9 @@ class Project(NamedTuple):
     """What the module `SETTINGS` begins with."""
     prepare: Callable[[Path, Path], None] = lambda env, tree: None
     """Adds to the work tree what the packages are not: a project around them."""
+    module: str = ""
+    """The project's own module of settings, where another one cannot take its place: what
+    `settings` says is put at its end."""
     home: str = "."
     """Where in the work tree the project's code starts."""
     variables: tuple[tuple[str, str], ...] = ()
@@ -50,6 +53,8 @@ class Tree(NamedTuple):
     """Where ``manage.py`` is."""
     python: str
     env: dict[str, str]
+    settings: str
+    """The module of settings."""
 
     def django(self, *words: str, database: dict[str, Any] | None = None) -> Command:
         """``manage.py`` with these words, on `database`."""
@@ -82,10 +87,13 @@ def tree(project: Project, engine: str, folder: Path) -> Tree:
     for package in project.packages:
         shutil.copytree(packages / package, top / package, ignore=_IGNORED)
     home = top / project.home
-    (home / f"{SETTINGS}.py").write_text(project.settings + _DATABASES)
-    (home / "manage.py").write_text(_MANAGE)
+    module = project.module or SETTINGS
+    with (home / f"{module.replace('.', '/')}.py").open("a") as file:
+        file.write(project.settings + _DATABASES)
+    (home / "manage.py").write_text(_MANAGE.format(module=module))
     project.prepare(env, top)
-    found = Tree(top, home, str(env / "bin" / "python"), _variables(project, engine, folder))
+    variables = {**_variables(project, engine, folder), "PYTHONPATH": str(top)}
+    found = Tree(top, home, str(env / "bin" / "python"), variables, module)
     repositories.commit_all(top)
     _settle(found)
     return found
@@ -98,12 +106,12 @@ import os
 
 DATABASES = {{"default": json.loads(os.environ["{DATABASE}"])}}
 """
-_MANAGE = f"""\
+_MANAGE = """\
 import os
 import sys
 
 if __name__ == "__main__":
-    os.environ["DJANGO_SETTINGS_MODULE"] = "{SETTINGS}"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "{module}"
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)
@@ -136,9 +144,10 @@ def _settle(made: Tree) -> None:
 
 def _wagtail_start(env: Path, top: Path) -> None:
     argv = (str(env / "bin" / "wagtail"), "start", "shop", str(top))
+    manage = (top / "manage.py").read_text()
     (top / "manage.py").unlink()
     output(Command(argv, top, environment(top.parent)))
-    (top / "manage.py").write_text(_MANAGE)
+    (top / "manage.py").write_text(manage)
 
 
 def _oscar_urls(env: Path, top: Path) -> None:
@@ -217,7 +226,8 @@ ALL = (
         "label-studio",
         ("label_studio",),
         _requirements("label-studio"),
-        "from core.settings.label_studio import *\n",
+        "",
+        module="core.settings.label_studio",
         home="label_studio",
         variables=(("SENTRY_DSN", ""), ("FRONTEND_SENTRY_DSN", ""), ("LATEST_VERSION_CHECK", "0")),
     ),

@@ -23,7 +23,7 @@ from remigrate.reset import flow
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
-from tests.reset.store import Bookshop  # noqa: E402 # from the top of the repository
+from tests.reset.store import ORDERS, Bookshop, migration  # noqa: E402 # from the top
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,10 +73,14 @@ def finding() -> str:
 
 
 def proof() -> str:
-    """What a terminal shows of ``remigrate reset --all``, without the files and what is never the
-    same."""
+    """What a terminal shows of ``remigrate reset --all``, without the files, and without what is
+    another each time or with another Django."""
     with tempfile.TemporaryDirectory() as folder:
         shop = Bookshop.open(Path(folder) / "bookshop")
+        shop.write("orders/models.py", f"{ORDERS}    note = models.TextField(default='')\n")
+        note = 'migrations.AddField("order", "note", models.TextField(default=""))'
+        shop.write("orders/migrations/0003_note.py", migration([("orders", "0002_amount")], [note]))
+        shop.commit("Take notes")
         options = Options(path=str(shop.path), all=True, python=sys.executable)
         quiet = console.Console("never", {}, io.StringIO(), io.StringIO())
         repository = git.open_repository(options.path, os.environ)
@@ -85,6 +89,7 @@ def proof() -> str:
         check._replace(
             database=check.database and check.database.partition(" ")[0],
             seconds=0.0,
+            notes=check.notes if check.check == "fresh-schema" else (),
             why=check.why.replace(str(found.start)[:12], COMMIT),
         )
         for check in found.proof

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-OUR_HTML = re.compile(r"<br>|</details>|<details><summary>[A-Za-z0-9, -]+</summary>")
+OUR_HTML = re.compile(r"<br>|</details>|<details><summary>[A-Za-z0-9, :-]+</summary>")
 OUR_INLINE = ("text", "code_inline", "html_inline", "softbreak", "strong_open", "strong_close")
 PLAIN_WORD = re.compile(
     r"[(\"'“‘]*([A-Za-z]+([-'’][A-Za-z]+)*|\d{1,6}|\d{1,3}(,\d{3})+|\d+(\.\d+)+|[—–…→]|[❌⚠️✅]+)?"

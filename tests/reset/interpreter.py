@@ -34,12 +34,13 @@ settings.configure(
 )
 import django
 django.setup()
-from django.db import connection, migrations, models
+from django.db import connection, connections, migrations, models
 from django.db.migrations.loader import MigrationLoader
 
 def fresh():
     '''An empty database, and the connection to it.'''
-    connection.close()
+    connections["default"].close()
+    del connections["default"]  # which an exit in a transaction may have left unusable
     open(database, "w").close()
     connection.ensure_connection()
     return connection

@@ -83,9 +83,7 @@ def test_operations_that_settings_choose_are_no_serious_doubt(body: str) -> None
 @pytest.mark.parametrize("prefix", ["", "async "])
 def test_a_migration_with_a_way_of_its_own_is_a_serious_doubt(name: str, prefix: str) -> None:
     body = f"operations = []\n{prefix}def {name}(self, *args):\n    pass"
-    assert doubts(migration(body)) == [
-        Doubt(6, f"it has a method {name} of its own", serious=True)
-    ]
+    assert doubts(migration(body)) == [Doubt(6, f"it has a method {name} of its own", serious=True)]
 
 
 def test_every_doubt_is_told_in_the_order_of_the_file() -> None:

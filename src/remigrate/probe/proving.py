@@ -71,9 +71,16 @@ def _lagging(probe: Any, databases: Databases, key: Any) -> dict[str, Any]:
         moved = moving.migrate(databases.open("lagging"))
     except Exception as error:  # noqa: BLE001 # Django's own words, before the first migration
         words = script.Failures(probe).message(error)
-        return {"failed": {}, "said": words, "ran": [], "statements": [], "seconds": 0.0}
+        return {
+            "label": key[0],
+            "failed": {},
+            "said": words,
+            "ran": [],
+            "statements": [],
+            "seconds": 0.0,
+        }
     said = str(moved.failed.error) if moved.failed else None
-    found = {"failed": moving.failure(probe, moved), "said": said, **_ran(moved)}
+    found = {"label": key[0], "failed": moving.failure(probe, moved), "said": said, **_ran(moved)}
     if not moved.failed:
         connection = databases.open("lagging")
         found.update(schema=catalogue.schema(connection), rows=contents.rows(connection))

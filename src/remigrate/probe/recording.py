@@ -11,7 +11,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from django.db import connections
+from django.db import connections, router
 from django.db.migrations.loader import MigrationLoader
 
 from remigrate.probe import catalogue, contents, moving, planting, script, segments, states
@@ -79,7 +79,8 @@ class _Recording:
         return moved
 
     def _after(self, key: Any) -> None:
-        if key in self._lag:
+        # A router that keeps an app off this database keeps its guard off, too.
+        if key in self._lag and router.allow_migrate(ALIAS, key[0]):
             self._reached.append(key)
             self._databases.copy("old", behind(key))
             self._databases.settle()  # the executor goes on with the connection it has

@@ -41,7 +41,8 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
                 ways: [way] or null, message}]
   answers
     segments    [{label, name, first, ways: {way: {source, operations, left_out, carried, origins}
-                or {impossible}}}]; null for one of an app that is not installed
+                or {impossible}}}]; null for one of an app that is not installed.
+                origins: the old migration of each operation, as far as it is known
 
 "prove"     the new history, as the view shows it
     servers, token, gone
@@ -55,7 +56,7 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     fresh       {failed, seconds, steps, schema, rows}
     upgrade     {name: {failed, ran: [label.name], statements: [[label.name, sql]], seconds, schema,
                 rows}}
-    lagging     [{failed, said: message or null, ran, statements, seconds, schema, rows}]
+    lagging     [{label, failed, said: message or null, ran, statements, seconds, schema, rows}]
 
 "clean"     drops all scratch databases of the token
     lag         as for "record"

@@ -82,7 +82,7 @@ def _written(
     return {
         "source": _plain(carrying.write(migration, sources)),
         "operations": len(candidate.operations),
-        "origins": candidate.origins,
+        "origins": [None] * bool(segment["guards"]) + candidate.origins,
         "left_out": maker.left_out(members, candidate.way),
         "carried": maker.carried(members, candidate.way),
     }

@@ -227,7 +227,8 @@ def _guard(reset: Reset) -> Instruction:
         return Instruction(
             "Deployers",
             "A guard stops `migrate` on a database that is behind, before anything was changed, "
-            "and names what to deploy first.",
+            "and names what to deploy first. Django may stop even before it, with a ValueError, "
+            "where models of other apps point to those that are behind.",
         )
     return Instruction(
         "Deployers",

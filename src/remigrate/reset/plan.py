@@ -39,13 +39,15 @@ def make(
     guard: bool = True,
     nested: bool = True,
     outside: Mapping[Key, Collection[Key]] | None = None,
+    cuts: Collection[Key] = (),
 ) -> Plan:
     """The plan for the apps with these package paths.
 
     `landed` are the migrations that base has. `nested` says whether the project's Django knows
     squashes of squashes (6.0). `outside` adds what files do not show: parents of migrations as
     Django has resolved them, by key, for apps that are not in the tree (``("@auth", "0001_…")``)
-    and for what they ask to run after; without it, circles through such apps are not seen. With
+    and for what they ask to run after; without it, circles through such apps are not seen. A new
+    segment begins at each of `cuts`. With
     the strategy ``fresh`` everything is deleted, and landed and new are one.
     """
     fresh = strategy == "fresh"
@@ -61,7 +63,7 @@ def make(
         refused = refusals.late(old, new, set(wanted) - set(refused)) | refused
     while True:
         rest = {app for app in wanted if app not in refused}
-        collapsed = segments.collapse(order, before, rest, new)
+        collapsed = segments.collapse(order, before, rest, new, cuts)
         layout = Layout(old, collapsed, fresh=fresh, keep=keep, guard=guard)
         idle = [app for app in sorted(rest) if not layout.shortens(app)]
         if not idle:

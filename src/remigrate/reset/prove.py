@@ -29,6 +29,8 @@ class Judgement(NamedTuple):
     blamed: frozenset[str] = frozenset()
     """Labels; empty when all holds, or when nobody knows."""
     failed: tuple[str, str] | None = None
+    position: int | None = None
+    """Of the operation that failed; None where all of them went through."""
     """(label, name) of the new migration that an empty database could not get past."""
 
     @property
@@ -39,10 +41,15 @@ class Judgement(NamedTuple):
     @property
     def reasons(self) -> tuple[str, ...]:
         """In words, one for each check that does not hold."""
-        wrong = [check for check in self.checks if check.result in ("differs", "failed")]
         return tuple(
-            f"{check.check}: {'; '.join(check.differences[:5]) or check.why}" for check in wrong
+            f"{check.check}: {'; '.join(check.differences[:5]) or check.why}"
+            for check in self.wrong
         )
+
+    @property
+    def wrong(self) -> tuple[Check, ...]:
+        """The checks that do not hold."""
+        return tuple(check for check in self.checks if check.result in ("differs", "failed"))
 
 
 class Expected(NamedTuple):
@@ -89,7 +96,9 @@ def judged(record: Reply, proof: Reply, expected: Expected) -> Judgement:
         checks.append(check)
         blamed |= labels
     if expected.replaces:
-        checks.append(_lagging(record, proof, expected))
+        check, labels = _lagging(record, proof, expected)
+        checks.append(check)
+        blamed |= labels
     return Judgement(tuple(checks), frozenset(blamed))
 
 
@@ -114,7 +123,8 @@ def _not_migrated(record: Reply, graph: Check, fresh: Reply, owners: _Owners) ->
     why = f"{failed['app']}.{failed['name']}: {failed['operation']}: {failed['message']}"
     checks = (graph, Check("fresh-schema", database(record), "failed", why, fresh["seconds"]))
     blamed = owners.named_in(failed["message"]) | {failed["app"]}
-    return Judgement(checks, frozenset(blamed), (failed["app"], failed["name"]))
+    name = (failed["app"], failed["name"])
+    return Judgement(checks, frozenset(blamed), name, failed["position"])
 
 
 def _state(record: Reply, proof: Reply) -> tuple[Check, set[str]]:
@@ -214,19 +224,21 @@ def _planted(planted: Reply) -> str:
     return f", with {rows} rows planted in {len(planted['planted'])} tables{without}"
 
 
-def _lagging(record: Reply, proof: Reply, expected: Expected) -> Check:
+def _lagging(record: Reply, proof: Reply, expected: Expected) -> tuple[Check, set[str]]:
     found = proof["lagging"]
     where = database(record)
     if not found:
         why = expected.lagging or "no database can be behind on any squash"
-        return Check("lagging", where, "skipped", why)
+        return Check("lagging", where, "skipped", why), set()
     judge = _gone_on if expected.kept else _stopped
     checks = [judge(record, each) for each in found]
+    blamed = {
+        each["label"] for each, check in zip(found, checks, strict=True) if check.result != "proved"
+    }
     checks.sort(key=lambda check: (check.result == "proved", guard.BEHIND not in check.why))
-    first = checks[0]
     several = f"{len(checks)} databases: " if len(checks) > 1 else ""
     seconds = sum(each["seconds"] for each in found)
-    return first._replace(why=several + first.why, seconds=seconds)
+    return checks[0]._replace(why=several + checks[0].why, seconds=seconds), blamed
 
 
 def _stopped(record: Reply, found: Reply) -> Check:

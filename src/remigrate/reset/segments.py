@@ -132,14 +132,19 @@ def late(order: Iterable[Key], before: Edges, landed: Callable[[Key], bool]) -> 
 
 
 def collapse(
-    order: Iterable[Key], before: Edges, targets: Collection[str], new: Mapping[Key, Key]
+    order: Iterable[Key],
+    before: Edges,
+    targets: Collection[str],
+    new: Mapping[Key, Key],
+    cuts: Collection[Key] = (),
 ) -> Collapsed:
-    """The walk. `order` has all that landed before all of `new`."""
+    """The walk. `order` has all that landed before all of `new`; a segment begins at all `cuts`."""
     graph = Collapsed()
     for key in order:
         parents = {graph.home[parent] for parent in before[key] if parent in graph.home}
         target = key[0] in targets
-        at = _open(graph, key[0], key not in new, parents) if target else None
+        goes_on = target and key not in cuts
+        at = _open(graph, key[0], key not in new, parents) if goes_on else None
         if at is None:
             at = graph.begin(Part(key, landed=key not in new, target=target))
         graph.join(key, at, parents)

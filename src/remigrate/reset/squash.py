@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from remigrate.model import Key
     from remigrate.options import Options
     from remigrate.reset.ground import Ground
-    from remigrate.reset.planned import Plan
+    from remigrate.reset.planned import Plan, Segment
     from remigrate.reset.trial import Name, Offer, Trial
     from remigrate.reset.writing import FileChange
 
@@ -57,6 +57,7 @@ class Work:
         self._ground, self._options = ground, options
         self._ask, self._format, self._say, self._remark = ask, formatted, say, remark
         self._refused: dict[str, str] = {}
+        self._cuts: set[Key] = set()
         self._doubts: dict[str, str] = {}
         self._outside: dict[Key, list[Key]] = {}
         self._record: dict[str, Any] = {}
@@ -87,8 +88,25 @@ class Work:
             )
             if not found.given_up or (self._options.accept_differences and found.runs):
                 return self._found(planned, offers, found)
+            cuts = self._cuts_for(planned, offers, found)
+            if cuts - self._cuts:
+                self._cuts |= cuts
+                continue
             for each in found.given_up:
                 self._refused[self._path(each.label)] = each.why
+
+    def _cuts_for(self, planned: Plan, offers: list[Offer], found: Trial) -> set[Key]:
+        """Where to cut the segment that failed: the old migration that did not get through becomes
+        a segment of its own."""
+        failed = found.judgement.failed if found.judgement else None
+        for segment, offer in zip(_written(planned), offers, strict=True):
+            if offer.name == failed and found.judgement and len(segment.members) > 1:
+                origin = offer.origin(found.ways[offer.name], found.judgement.position)
+                names = [name for _, name in segment.members]
+                if origin and origin[1] in names:
+                    at = names.index(origin[1])
+                    return set(segment.members[max(at, 1) : at + 2])
+        return set()
 
     def _refuse_computed(self) -> None:
         graph = self._ground.graph
@@ -122,6 +140,7 @@ class Work:
             guard=options.guard,
             nested=False,
             outside=self._outside,
+            cuts=self._cuts,
         )
 
     def _path(self, label: str) -> str:
@@ -322,6 +341,10 @@ class Work:
             tuple(doubts),
             found.rounds,
         )
+
+
+def _written(planned: Plan) -> list[Segment]:
+    return [segment for segment in planned.segments if segment.written]
 
 
 def _word(segment: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from remigrate.reset import prove
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from remigrate.reset.prove import Expected, Judgement
 
@@ -32,8 +32,19 @@ class Offer(NamedTuple):
     texts: Mapping[str, str]
     left_out: Mapping[str, tuple[str, ...]]
     carried: Mapping[str, tuple[str, ...]]
+    origins: Mapping[str, tuple[Name | None, ...]]
+    """The old migration of each operation, where a way keeps them."""
     why_not: str
     """Why there is no way at all; empty when there is one."""
+
+    def origin(self, way: str, position: int | None) -> Name | None:
+        """The old migration of an operation; without a position, or where nobody knows, the first
+        one with something hand-written."""
+        known = self.origins[way]
+        found = known[position] if position is not None and position < len(known) else None
+        if found is None and self.carried[way]:
+            found = (self.name[0], self.carried[way][0].partition(": ")[0])
+        return found
 
 
 class GivenUp(NamedTuple):
@@ -65,15 +76,21 @@ def offer(segment: Mapping[str, Any]) -> Offer:
     possible = [way for way in WAYS if "source" in ways.get(way, {})]
     start = WAYS.index(segment["first"])
     ordered = [way for way in possible if WAYS.index(way) >= start]
+    ordered += [way for way in possible if WAYS.index(way) < start]  # a last resort
     reasons = [str(found["impossible"]) for found in ways.values() if "impossible" in found]
     return Offer(
         (segment["label"], segment["name"]),
-        tuple(ordered or possible),
+        tuple(ordered),
         {way: str(ways[way]["source"]) for way in possible},
         {way: tuple(ways[way]["left_out"]) for way in possible},
         {way: tuple(ways[way]["carried"]) for way in possible},
+        {way: tuple(map(_name, ways[way]["origins"])) for way in possible},
         "" if possible else "; ".join(dict.fromkeys(reasons)),
     )
+
+
+def _name(key: Sequence[str] | None) -> Name | None:
+    return (key[0], key[1]) if key else None
 
 
 class Search:
@@ -101,7 +118,12 @@ class Search:
         Returns the apps that have none left, when there is nothing else to change.
         """
         blamed = self._blamed(judgement)
-        moved = [name for name in blamed if self._at[name] + 1 < len(self._offers[name].ways)]
+        ways_matter = {check.check for check in judgement.wrong} != {"lagging"}
+        moved = [
+            name
+            for name in blamed
+            if ways_matter and self._at[name] + 1 < len(self._offers[name].ways)
+        ]
         for name in moved:
             self._at[name] += 1
         if moved:

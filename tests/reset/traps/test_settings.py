@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reset.traps.project import SQLITE, Project, add, app, create, migration, model
+from tests.reset.traps.project import SQLITE, Project, add, alter, app, create, migration, model
 
 NAME, PRICE, NOTE = (
     "name=models.CharField(max_length=20)",
@@ -111,6 +111,7 @@ def test_trap_21_an_app_that_a_router_keeps_off_a_database(tmp_path: Path) -> No
             model("Old", NAME, NOTE),
             m0001_initial=migration(create("Old", NAME), initial=True),
             m0002_note=migration(add("Old", NOTE), after=[("archive", "0001_initial")]),
+            m0003_longer=migration(alter("Old", NAME), after=[("archive", "0002_note")]),
         )
     )
     project.commit().migrate("old")

@@ -1,0 +1,341 @@
+"""A database is migrated as `migrate` does it, and all that happens to it is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.reset.interpreter import Interpreter, migration, opened
+
+FIRST = """[
+        migrations.CreateModel("Item", [
+            ("id", models.AutoField(primary_key=True)), ("name", models.CharField(max_length=9))]),
+    ]"""
+MOVE = """
+from django.db.models.signals import post_migrate, pre_migrate
+from remigrate.probe import moving
+signals, seen = [], []
+
+def pre(sender, **options):
+    signals.append(["pre", sender.label, options["using"], sorted(
+        model._meta.label_lower for model in options["apps"].get_models()), len(options["plan"])])
+
+def post(sender, **options):
+    signals.append(["post", sender.label, options["using"], sorted(
+        model._meta.label_lower for model in options["apps"].get_models()), len(options["plan"])])
+
+pre_migrate.connect(pre)
+post_migrate.connect(post)
+try:
+    moved = moving.migrate(
+        connection, targets and [tuple(key) for key in targets], lambda key: seen.append(key))
+finally:
+    pre_migrate.disconnect(pre)
+    post_migrate.disconnect(post)
+watch, failed = moved.watch, moved.failed
+value = {
+    "applied": watch.applied,
+    "after": seen,
+    "seconds": [sorted(map(list, watch.seconds)), min(watch.seconds.values(), default=0),
+                moved.seconds, sum(watch.seconds.values())],
+    "effects": [[*key, index, tables] for key, found in watch.effects.items()
+                for index, tables in found.items()],
+    "makers": {table: sorted(labels) for table, labels in watch.makers.items()},
+    "statements": watch.statements,
+    "failed": failed and [failed.app, failed.name, failed.position, failed.operation,
+                          type(failed.error).__name__, str(failed.error)],
+    "state": moved.state and sorted(map(list, moved.state.models)),
+    "signals": signals,
+    "recorded": select("SELECT app, name FROM django_migrations ORDER BY id"),
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
+    with opened(tmp_path_factory.mktemp("moving")) as found:
+        yield found
+
+
+@pytest.fixture
+def django(process: Interpreter) -> Interpreter:
+    """With an empty database."""
+    process.forget()
+    process.run("fresh()")
+    return process
+
+
+def moved(django: Interpreter, *targets: tuple[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = django.run(MOVE, targets=targets or None)
+    return found
+
+
+def seed(code: str, *more: str, operation: str = "migrations.RunPython(seed)") -> str:
+    """A migration whose function holds `code`."""
+    above = "\n\ndef seed(apps, schema_editor):\n" + "".join(
+        f"    {line}\n" for line in ['Item = apps.get_model("shop", "Item")', *code.split("; ")]
+    )
+    return migration("0001_initial", above=above, operations=f"[{', '.join([operation, *more])}]")
+
+
+def effects(django: Interpreter, second: str) -> list[Any]:
+    """Of the migration 0002_seed after one that makes the table of items."""
+    django.migrations(_0001_initial=migration(operations=FIRST), _0002_seed=second)
+    found = moved(django)
+    assert found["failed"] is None, found["failed"]
+    return [each for each in found["effects"] if each[:2] == ["shop", "0002_seed"]]
+
+
+def test_an_empty_database_is_migrated_to_its_end(django: Interpreter) -> None:
+    django.migrations(
+        _0001_initial=migration(operations=FIRST),
+        _0002_price=migration(
+            "0001_initial",
+            operations='[migrations.AddField("item", "price", models.IntegerField(null=True))]',
+        ),
+    )
+    found = moved(django)
+    assert found["failed"] is None
+    own = [["shop", "0001_initial"], ["shop", "0002_price"]]
+    assert [each for each in found["applied"] if each[0] == "shop"] == own
+    assert found["after"] == found["applied"] == found["recorded"]
+    assert found["seconds"][0] == sorted(found["applied"])
+    assert found["seconds"][1] > 0
+    assert found["seconds"][2] >= found["seconds"][3]
+    assert ["shop", "item"] in found["state"]
+    assert moved(django)["applied"] == []
+
+
+def test_it_may_go_only_some_of_the_way(django: Interpreter) -> None:
+    django.migrations(
+        _0001_initial=migration(operations=FIRST), _0002_more=migration("0001_initial")
+    )
+    assert moved(django, ("shop", "0001_initial"))["applied"] == [["shop", "0001_initial"]]
+    assert moved(django, ("shop", "0002_more"))["applied"] == [["shop", "0002_more"]]
+
+
+def test_two_leaves_are_both_gone_to(django: Interpreter) -> None:
+    django.migrations(
+        _0001_initial=migration(operations=FIRST),
+        _0002_a=migration("0001_initial"),
+        _0002_b=migration("0001_initial"),
+    )
+    own = [name for label, name in moved(django)["applied"] if label == "shop"]
+    assert own == ["0001_initial", "0002_a", "0002_b"]
+
+
+# What operations did
+
+
+SEEDS = {
+    "creates a row": ('Item.objects.create(name="a")', ["shop_item"]),
+    "creates rows": ('Item.objects.bulk_create([Item(name="a"), Item(name="b")])', ["shop_item"]),
+    "creates no rows": ("Item.objects.bulk_create([])", None),
+    "reads": ("list(Item.objects.all())", None),
+    "counts": ("Item.objects.count(); Item.objects.exists()", None),
+    "updates no row": ('Item.objects.update(name="b")', None),
+    "updates a row": (
+        'Item.objects.create(name="a"); Item.objects.update(name="b")', ["shop_item"]),
+    "deletes no row": ("Item.objects.all().delete()", None),
+    "makes a content type": (
+        'apps.get_model("contenttypes", "ContentType").objects.create(app_label="a", model="b")',
+        ["django_content_type"]),
+    "writes to two tables": (
+        'Item.objects.create(name="a"); '
+        'apps.get_model("contenttypes", "ContentType").objects.create(app_label="a", model="b")',
+        ["shop_item", "django_content_type"]),
+    "makes a table": (
+        'schema_editor.execute("CREATE TABLE IF NOT EXISTS own (a int)")', ["own"]),
+    "makes a trigger": (
+        'schema_editor.execute("CREATE TRIGGER t AFTER INSERT ON shop_item BEGIN SELECT 1;END")',
+        ["shop_item"]),
+    "makes a view": ('schema_editor.execute("CREATE VIEW v AS SELECT 1")', ["?"]),
+    "inserts and tells": (
+        'schema_editor.connection.cursor().execute('
+        '"INSERT INTO shop_item (name) VALUES (\'a\') RETURNING id").fetchall()', ["shop_item"]),
+    "deletes what is not there": (
+        'schema_editor.execute("DELETE FROM shop_item WHERE name = \'x\'")', None),
+    "is quoted": ('schema_editor.execute(\'INSERT INTO main."shop_item" (name) VALUES (1)\')',
+        ["shop_item"]),
+    "begins with space": ('schema_editor.execute("\\n  (SELECT 1)".replace("(", "").replace(")", ""))',
+        None),
+    "a pragma": ('schema_editor.execute("PRAGMA cache_size = 100")', None),
+    "many at once": (
+        'schema_editor.connection.cursor().executemany('
+        '"INSERT INTO shop_item (name) VALUES (%s)", [["a"], ["b"]])', ["shop_item"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_what_a_function_writes_to_is_seen(django: Interpreter, name: str) -> None:
+    if name == "inserts and tells" and not django.run(
+        "import sqlite3; value = sqlite3.sqlite_version_info >= (3, 35)"
+    ):
+        pytest.skip("this SQLite has no RETURNING")
+    code, tables = SEEDS[name]
+    wanted = [["shop", "0002_seed", 0, tables]] if tables else []
+    assert [
+        [*each[:3], sorted(each[3], key=(tables or []).index)]
+        for each in effects(django, seed(code))
+    ] == wanted
+
+
+def test_each_operation_has_its_own_effects(django: Interpreter) -> None:
+    second = seed(
+        'Item.objects.create(name="a")',
+        "migrations.RunSQL('SELECT 1')",
+        "migrations.RunSQL(['SELECT 2', \"UPDATE shop_item SET name = 'b'\"])",
+        "migrations.RunPython(migrations.RunPython.noop)",
+    )
+    assert effects(django, second) == [
+        ["shop", "0002_seed", 0, ["shop_item"]],
+        ["shop", "0002_seed", 2, ["shop_item"]],
+    ]
+
+
+def test_every_app_that_changes_a_table_is_known(django: Interpreter) -> None:
+    django.migrations(_0001_initial=migration(operations=FIRST))
+    django.migrations(
+        "blog",
+        _0001_initial=migration(
+            "shop.0001_initial",
+            operations="[migrations.RunSQL(\"INSERT INTO shop_item (name) VALUES ('a')\")]",
+        ),
+    )
+    assert moved(django)["makers"]["shop_item"] == ["blog", "shop"]
+
+
+def test_a_table_that_sqlite_makes_anew_keeps_its_name(django: Interpreter) -> None:
+    django.migrations(
+        _0001_initial=migration(operations=FIRST),
+        _0002_longer=migration(
+            "0001_initial",
+            operations='[migrations.AlterField("item", "name", models.CharField(max_length=20))]',
+        ),
+    )
+    makers = moved(django)["makers"]
+    assert makers["shop_item"] == ["shop"]
+    assert not [table for table in makers if table.startswith("new__")]
+
+
+def test_statements_that_change_something_are_kept_with_their_migration(
+    django: Interpreter,
+) -> None:
+    found = effects(django, seed('Item.objects.create(name="a")'))
+    assert found
+    django.run("fresh()")
+    statements = moved(django)["statements"]
+    assert any(
+        where == "shop.0001_initial" and sql.startswith("CREATE TABLE") for where, sql in statements
+    )
+    assert any(
+        where == "shop.0002_seed" and sql.startswith("INSERT INTO") for where, sql in statements
+    )
+    assert not any("django_migrations" in sql for _, sql in statements)
+    assert not any(sql.startswith(("SELECT", "PRAGMA", "SAVEPOINT")) for _, sql in statements)
+
+
+# What fails
+
+
+@pytest.mark.parametrize(
+    ("operations", "position", "words"),
+    [
+        ("[migrations.RunSQL('SELECT 1'), migrations.RunSQL('NO SQL')]", 1, "Raw SQL operation"),
+        ('[migrations.AddField("none", "a", models.IntegerField())]', None, ""),
+        (
+            "[migrations.RunPython(lambda apps, editor: apps.get_model('shop.None'))]",
+            0,
+            "Raw Python",
+        ),
+    ],
+)
+def test_the_operation_that_fails_is_told_with_its_place(
+    django: Interpreter, operations: str, position: int | None, words: str
+) -> None:
+    django.migrations(
+        _0001_initial=migration(operations=FIRST),
+        _0002_fails=migration("0001_initial", operations=operations),
+    )
+    try:
+        found = moved(django)
+    except AssertionError as error:  # Django makes all states before it says what the plan is
+        assert position is None
+        assert "KeyError" in str(error)
+        return
+    app, name, at, told, kind, message = found["failed"]
+    assert (app, name, at) == ("shop", "0002_fails", position)
+    assert told.startswith(words)
+    assert kind in ("OperationalError", "LookupError", "KeyError")
+    assert message
+    assert found["state"] is None
+    assert ["shop", "0002_fails"] not in found["recorded"]
+    assert found["after"] == found["recorded"]
+    assert "post" not in {each[0] for each in found["signals"]}
+
+
+def test_what_fails_behind_the_last_operation_has_no_place(django: Interpreter) -> None:
+    later = "[migrations.RunPython(lambda apps, editor: editor.deferred_sql.append('NO SQL'))]"
+    django.migrations(
+        _0001_initial=migration(operations=FIRST),
+        _0002_fails=migration("0001_initial", operations=later),
+    )
+    assert moved(django)["failed"][:4] == ["shop", "0002_fails", None, ""]
+
+
+def test_an_inconsistent_history_is_raised(django: Interpreter) -> None:
+    django.migrations(_0001_initial=migration(operations=FIRST))
+    moved(django)
+    django.migrations(
+        _0000_before=migration(), _0001_initial=migration("0000_before", operations=FIRST)
+    )
+    with pytest.raises(AssertionError, match="InconsistentMigrationHistory"):
+        moved(django)
+
+
+def test_an_interruption_is_no_answer(django: Interpreter) -> None:
+    django.migrations(
+        _0001_initial=migration(
+            operations="[migrations.RunPython(stop)]",
+            above="def stop(apps, schema_editor):\n    raise KeyboardInterrupt\n",
+        )
+    )
+    with pytest.raises(AssertionError, match="KeyboardInterrupt"):
+        moved(django)
+
+
+def test_an_exit_inside_of_a_migration_is_an_answer(django: Interpreter) -> None:
+    django.migrations(
+        _0001_initial=migration(
+            operations="[migrations.RunPython(stop)]",
+            above="def stop(apps, schema_editor):\n    raise SystemExit(3)\n",
+        )
+    )
+    assert moved(django)["failed"][4] == "SystemExit"
+
+
+# Signals
+
+
+def test_each_app_hears_once_before_and_once_after(django: Interpreter) -> None:
+    django.migrations(_0001_initial=migration(operations=FIRST))
+    signals = moved(django)["signals"]
+    heard = [(when, label) for when, label, *_ in signals]
+    assert sorted(heard) == sorted(set(heard))
+    assert {label for when, label in heard if when == "post"} >= {"contenttypes"}
+    assert [when for when, _ in heard] == sorted((when for when, _ in heard), reverse=True)
+    for when, _, using, known, plan in signals:
+        assert using == "default"
+        assert ("shop.item" in known) is (when == "post")
+        assert plan == 3  # two of contenttypes, one of the shop
+    again = moved(django)["signals"]
+    assert {plan for *_, plan in again} == {0}
+    assert all("shop.item" in known for _, _, _, known, _ in again)
+
+
+def test_content_types_are_made_for_the_models_that_are_there(django: Interpreter) -> None:
+    moved(django)
+    made = django.run('value = select("SELECT app_label, model FROM django_content_type")')
+    assert ["contenttypes", "contenttype"] in made
