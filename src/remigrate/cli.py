@@ -268,7 +268,11 @@ def _reset(call: Call) -> int:
     if options.reset_format == "json":
         text = reset_json.render(found)
     else:
-        text = reset_text.render(found, lambda words, color: console.painted(words, color, colored))
+        text = reset_text.render(
+            found,
+            lambda words, color: console.painted(words, color, colored),
+            verbose=options.verbose,
+        )
     call.say.result(text, options.output)
     return flow.exit_code(found)
 

@@ -7,6 +7,7 @@
                 everything else that JSON has no word for are text. Null, with "count" and "digest"
                 instead, in a table of more than LIMIT rows
     automatic   columns of the primary key that the database counts up
+    collides    where PostgreSQL would give the next row a key that is taken; else left out
     references  [{"columns", "to", "to_columns"}]: its foreign keys
 """
 
@@ -55,6 +56,8 @@ def rows(connection: Any, limit: int = LIMIT) -> dict[str, Any]:
             cursor.execute(f"{selected} LIMIT {limit + 1}")
             found = [_cells(row) for row in cursor.fetchall()]
             table["rows"] = sorted(found, key=json.dumps)
+            if found and connection.vendor == "postgresql" and _collides(connection, name, table):
+                table["collides"] = True
             if len(found) > limit:
                 table["rows"] = None
                 table["count"], table["digest"] = _digest(connection, selected)
@@ -168,6 +171,24 @@ def _cell(value: Any) -> Any:
     if isinstance(value, decimal.Decimal):
         return format(value, "f")
     return str(value)  # a duration, a UUID
+
+
+def _collides(connection: Any, name: str, table: dict[str, Any]) -> bool:
+    """Whether the sequence of a key is behind the rows that are there."""
+    quote = connection.ops.quote_name
+    with connection.cursor() as cursor:
+        for column in table["automatic"]:
+            cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [quote(name), column])
+            (sequence,) = cursor.fetchone()
+            if sequence is None:
+                continue
+            cursor.execute(f"SELECT last_value, is_called FROM {sequence}")
+            last, called = cursor.fetchone()
+            cursor.execute(f"SELECT max({quote(column)}) FROM {quote(name)}")
+            (most,) = cursor.fetchone()
+            if most is not None and last + bool(called) <= most:
+                return True
+    return False
 
 
 def _digest(connection: Any, selected: str) -> tuple[int, str]:

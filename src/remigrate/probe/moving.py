@@ -24,6 +24,10 @@ _READING = {
     *("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "START", "LOCK", "ANALYZE"),
 }
 """First words of statements that leave a database as it is."""
+_CALLS = re.compile(
+    r"\b(?:setval|nextval|set_config|lo_\w+|pg_notify)\s*\(|\bCALL\b", re.IGNORECASE
+)
+"""What a statement that reads may call, and so write all the same."""
 _COUNTED = {"UPDATE", "DELETE", "INSERT", "REPLACE", "MERGE"}
 """Those that may turn out to have changed no row."""
 _NAME = r"""[`"\[]?[\w$]+[`"\]]?"""
@@ -93,7 +97,7 @@ class Watch:
         result = execute(sql, params, many, context)
         text = str(sql).lstrip(" \n\t(;")
         verb = text[:12].split(None, 1)[0].upper() if text else ""
-        if verb in _READING or not verb or self._at is None:
+        if not verb or self._at is None or (verb in _READING and not _CALLS.search(text)):
             return result
         # Rows that a statement returns are counted when they are fetched.
         if verb in _COUNTED and "RETURNING" not in text and context["cursor"].rowcount == 0:

@@ -35,7 +35,7 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     segments    as "rewrite" answers
 
 "rewrite"   new migrations from the old ones
-    gone, effects   as above
+    gone, new, effects  as above
     segments    [{app (folder of its migrations), label, name, members, before, dependencies,
                 swappable, run_before, replaces, initial, guards: [[label, name]],
                 ways: [way] or null, message}]

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.conf import SettingsReference
 from django.db import migrations
 from django.db.migrations import serializer
-from django.db.migrations.operations.base import Operation
 from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.migrations.state import ProjectState
 from django.db.models import NOT_PROVIDED
@@ -35,8 +34,11 @@ if TYPE_CHECKING:
 
 Key = Any  # tuple[str, str]: app label, migration name
 WAYS = ("compact", "compact+tail", "faithful", "apart", "verbatim")
-_TALKS_SQL = (".vendor", "schema_editor", "connection", "cursor")
-"""Words in the code of a function that may do something else on another database."""
+_ELSEWHERE = (
+    *(".vendor", "schema_editor", "connection", "cursor"),
+    *("settings", "environ", "getenv", "router"),
+)
+"""Words in the code of a function that may do something else in another place."""
 
 
 class Old(NamedTuple):
@@ -71,8 +73,13 @@ class Rewriting:
         autodetector: Any,
         effects: Mapping[Key, Mapping[int, Any]],
         vendor: str,
+        late: Collection[Key] = (),
+        several: bool = False,
     ) -> None:
+        """`late`: migrations that have not landed. `several`: there are other databases."""
         self._vendor = vendor
+        self._late = set(late)
+        self._several = several
         self._loader = loader
         self._autodetector = autodetector
         self._effects = effects
@@ -94,7 +101,13 @@ class Rewriting:
             return operation.sql not in (migrations.RunSQL.noop, [], ())
         if old.position in self._effects.get(old.key, {}):
             return True
-        return isinstance(operation, migrations.RunPython) and _talks_sql(operation.code)
+        if not isinstance(operation, migrations.RunPython):
+            return old.key in self._late
+        if operation.code is migrations.RunPython.noop:
+            return False
+        # What has not landed will run on databases with rows in them; what did nothing in the
+        # default database may do something in another one.
+        return old.key in self._late or self._several or _looks_around(operation.code)
 
     def first_way(self, members: Sequence[Key]) -> str:
         """The most compact way that has a chance, as far as can be told without trying."""
@@ -116,10 +129,9 @@ class Rewriting:
 
     def left_out(self, members: Iterable[Key], way: str) -> list[str]:
         """Words for the hand-written operations that `way` does not have."""
-        hand_written = [old for old in self.old(members) if is_hand_written(old.operation)]
         return [
             old.words
-            for old in hand_written
+            for old in self._hand_written(members)
             if not _is_of_state(old.operation)
             and (way == "compact" or (way != "verbatim" and not self.matters(old)))
         ]
@@ -128,14 +140,21 @@ class Rewriting:
         """Words for those that it has."""
         if way == "compact":
             return []
-        olds = [old for old in self.old(members) if is_hand_written(old.operation)]
+        olds = self._hand_written(members)
         return [old.words for old in olds if way == "verbatim" or self.matters(old)]
+
+    def _hand_written(self, members: Iterable[Key]) -> list[Old]:
+        """All but guards, which every segment has for itself."""
+        olds = [old for old in self.old(members) if is_hand_written(old.operation)]
+        return [old for old in olds if not _is_guard(old.operation)]
 
     def candidate(self, way: str, members: Sequence[Key], before: Sequence[Key]) -> Candidate:
         """A segment with `members`, after the app's earlier migrations `before`, in this way.
 
         Raises `Impossible` with the reason.
         """
+        if way == "compact" and any(self._is_late_code(old) for old in self.old(members)):
+            raise Impossible("what has not landed runs on rows that nobody has seen")
         if way in ("compact", "compact+tail"):
             return self._compact(way, members, before)
         olds = [old for old in self.old(members) if not _is_guard(old.operation)]
@@ -153,6 +172,9 @@ class Rewriting:
         return Candidate(
             way, operations, [origins.get(id(each), olds[-1].key) for each in operations], atomic
         )
+
+    def _is_late_code(self, old: Old) -> bool:
+        return old.key in self._late and self._is_carried(old)
 
     def _demand_deferred_triggers(self, olds: Iterable[Old]) -> None:
         """Raise `Impossible` where a transaction of its own for each operation changes nothing."""
@@ -258,7 +280,9 @@ def _is_of_state(operation: Any) -> bool:
         return bool(operation.state_operations)
     if isinstance(operation, migrations.SeparateDatabaseAndState):
         return bool(operation.state_operations)
-    return type(operation).state_forwards is not Operation.state_forwards
+    found = getattr(type(operation).state_forwards, "__code__", None)
+    # Each has such a method. One that names nothing can neither call nor change anything.
+    return found is None or bool(found.co_names or found.co_freevars)
 
 
 def _beside_the_state(operation: Any) -> list[Any]:
@@ -311,15 +335,15 @@ def _is_extension(operation: Any) -> bool:
     )
 
 
-def _talks_sql(code: Any) -> bool:
-    """Whether a function uses its schema editor, for more than the name of its database."""
+def _looks_around(code: Any) -> bool:
+    """Whether a function asks where it runs: which database, which settings."""
     try:
         source = inspect.getsource(code)
     except (OSError, TypeError):
         return True
     body = source.partition(":\n")[2] or source.partition(":")[2]
     body = body.replace("schema_editor.connection.alias", "")
-    return any(word in body for word in _TALKS_SQL)
+    return any(word in body for word in _ELSEWHERE)
 
 
 def _changes_what_was_there(operation: Any, after: Sequence[Old]) -> bool:

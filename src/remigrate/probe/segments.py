@@ -27,7 +27,10 @@ def rewrite(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     for label, name, position, tables in data["effects"]:
         effects.setdefault((label, name), {})[position] = tables
     autodetector = getattr(script.own_command(), "autodetector", stock.MigrationAutodetector)
-    maker = rewriting.Rewriting(loader, autodetector, effects, connections[ALIAS].vendor)
+    late = [tuple(key) for key in data["new"]]
+    several = len(list(connections)) > 1
+    vendor = connections[ALIAS].vendor
+    maker = rewriting.Rewriting(loader, autodetector, effects, vendor, late, several)
     with script.Swappables() as undefined, rewriting.models_by_name(undefined):
         gone = modules(data["gone"])
         segments = data["segments"]

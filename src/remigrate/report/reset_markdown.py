@@ -46,13 +46,17 @@ def _top(reset: Reset) -> str:
     outcome, became, proof = words.headline(reset)
     on = f" on base {code(reset.base[: words.SHORT])}" if reset.base else ""
     told = f", {proof}" if proof else ""
-    return f"### {SIGNS[outcome]} {became}\n\nStrategy {code(reset.strategy)}{on}{told}.\n\n"
+    named = code(words.method(reset))
+    return f"### {SIGNS[outcome]} {became}\n\nStrategy {named}{on}{told}.\n\n"
 
 
 def _apps(reset: Reset) -> Part:
-    head = "| App | Before | After | How |\n|---|--:|--:|---|\n"
+    head, how = "| App | Before | After |\n|---|--:|--:|\n", words.shows_how(reset)
+    if how:
+        head = "| App | Before | After | How |\n|---|--:|--:|---|\n"
     rows = [
-        f"| {_name(app.label)} | {app.before:,} | {app.after:,} | {in_cell(code(app.how))} |\n"
+        f"| {_name(app.label)} | {app.before:,} | {app.after:,} |"
+        + (f" {in_cell(code(app.how))} |\n" if how else "\n")
         for app in reset.apps
     ]
     if not _long(rows):
@@ -72,16 +76,16 @@ def _short(text: str, limit: int) -> str:
 
 def _proof(reset: Reset) -> Part:
     head = "#### Proof\n\n| | Check | Database | Seconds | What was seen |\n|---|---|---|--:|---|\n"
-    return Part("check", head, tuple(map(_check, reset.proof)))
+    return Part("check", head, tuple(_check(reset, entry) for entry in reset.proof))
 
 
-def _check(entry: Check) -> str:
+def _check(reset: Reset, entry: Check) -> str:
     cells = (
         SIGNS[entry.result],
         _name(entry.check),
         _name(entry.database or ""),
-        "" if entry.result == "skipped" else f"{entry.seconds:,.1f}",
-        cell(_short(words.said(entry), LONGEST_CELL)),
+        f"{entry.seconds:,.1f}" if entry.seconds else "",
+        cell(_short(words.said(entry, words.applies(reset, entry)), LONGEST_CELL)),
     )
     return f"| {' | '.join(cells)} |\n"
 

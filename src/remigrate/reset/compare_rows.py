@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from remigrate.reset import volatile
 from remigrate.reset.comparison import Comparison, Difference
@@ -41,12 +42,15 @@ def rows(old: Tables, new: Tables, again: Tables | None = None) -> Comparison:
     old = {name: table for name, table in old.items() if name not in apart}
     new = {name: table for name, table in new.items() if name not in apart}
     unequal = sorted(name for name in old if not _equal(old[name], new[name]))
+    differences += _of_keys(old, new)
     differences += _of_many(old, unequal)
     if not unequal or all(old[name]["rows"] is None for name in unequal):
         return Comparison(tuple(differences))
     aside = volatile.columns(old, again) if again is not None else Aside()
     found, notes = _of_contents(old, new, aside)
     differences += found
+    if again is not None:
+        differences += _of_stable(old, again, new, aside)
     notes = [*_told(aside), *_counted(unequal, old, new, aside, found), *notes]
     if again is not None:
         notes += _uncertain(old, again)
@@ -83,6 +87,17 @@ def _count(table: Mapping[str, object]) -> str:
     return "1 row" if number == 1 else f"{number} rows"
 
 
+def _of_keys(old: Tables, new: Tables) -> Iterator[Difference]:
+    """Tables in which the next row would get a key that is taken."""
+    for name in sorted(old.keys() & new.keys()):
+        if new[name].get("collides") and not old[name].get("collides"):
+            yield Difference(
+                name,
+                f"{name}: the next automatic key is one that a row has already, and was not so in "
+                "the old history",
+            )
+
+
 def _of_many(old: Tables, unequal: Sequence[str]) -> Iterator[Difference]:
     for name in unequal:
         if old[name]["rows"] is None:
@@ -113,6 +128,26 @@ def _of_contents(old: Tables, new: Tables, aside: Aside) -> tuple[list[Differenc
         if unlike not in causes
     ]
     return [words.difference(unlike) for unlike in causes], notes
+
+
+def _of_stable(first: Tables, second: Tables, new: Tables, aside: Aside) -> Iterator[Difference]:
+    """Values of a column that was put aside, which it holds each time all the same."""
+    for table, column in sorted(aside.filled | aside.wholly):
+        pointing = {c for each in first[table]["references"] for c in each["columns"]}
+        if table not in second or column in pointing or column in first[table]["automatic"]:
+            continue
+        values = [_values(side[table], column) for side in (first, second, new)]
+        for value in sorted((values[0] & values[1]) - values[2]):
+            yield Difference(
+                table,
+                f"{table}.{column}: every run of the old history has {_short(value)}, and the new "
+                "one has not",
+            )
+
+
+def _values(table: Mapping[str, Any], column: str) -> Counter[str]:
+    place = table["columns"].index(column)
+    return Counter(json.dumps(row[place]) for row in table["rows"] or ())
 
 
 def _is_consequence(unlike: Unlike, strange: set[int]) -> bool:

@@ -6,6 +6,7 @@ be told whose it is.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,6 +31,8 @@ class Judgement(NamedTuple):
     """Labels; empty when all holds, or when nobody knows."""
     failed: tuple[str, str] | None = None
     position: int | None = None
+    warnings: tuple[str, ...] = ()
+    """What holds, and should be looked at all the same."""
     """Of the operation that failed; None where all of them went through."""
     """(label, name) of the new migration that an empty database could not get past."""
 
@@ -99,7 +102,41 @@ def judged(record: Reply, proof: Reply, expected: Expected) -> Judgement:
         check, labels = _lagging(record, proof, expected)
         checks.append(check)
         blamed |= labels
-    return Judgement(tuple(checks), frozenset(blamed))
+    return Judgement(tuple(checks), frozenset(blamed), warnings=_renumbered(record, fresh))
+
+
+def _renumbered(record: Reply, fresh: Reply) -> tuple[str, ...]:
+    """Rows that migrations write, where a new database numbers them otherwise than before."""
+    seeded = sorted({table for *_, tables in record["effects"] for table in tables})
+    return tuple(
+        f"{table}: a new database numbers the rows that migrations write otherwise than before. "
+        "Code that names one of them by its number would mean another."
+        for table in seeded
+        if table in record["rows"]
+        and table in fresh["rows"]
+        and _are_renumbered(record["rows"][table], fresh["rows"][table])
+    )
+
+
+def _are_renumbered(old: Reply, new: Reply) -> bool:
+    one, other = _numbers(old), _numbers(new)
+    return any(one[word] != other[word] for word in one.keys() & other.keys())
+
+
+def _numbers(table: Reply) -> dict[str, list[Any]]:
+    """Automatic keys by what else stands in the row, foreign keys aside."""
+    pointing = {column for each in table["references"] for column in each["columns"]}
+    automatic = [at for at, column in enumerate(table["columns"]) if column in table["automatic"]]
+    told = [
+        at
+        for at, column in enumerate(table["columns"])
+        if at not in automatic and column not in pointing
+    ]
+    found: dict[str, list[Any]] = {}
+    for row in table["rows"] or ():
+        word = json.dumps([row[at] for at in told])
+        found.setdefault(word, []).append([row[at] for at in automatic])
+    return {word: sorted(keys) for word, keys in found.items()}
 
 
 def _graph(proof: Reply) -> Check:

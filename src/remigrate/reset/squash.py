@@ -208,7 +208,12 @@ class Work:
         if unknown:
             data = {**history._asdict(), "segments": unknown, "effects": self._record["effects"]}
             self._keep(unknown, self._ask("rewrite", View(), data)["segments"])
-        return [self._offered[_word(each)] for each in history.segments]
+        unseen = recorded.unseen(self._record)
+        offers = [self._offered[_word(each)] for each in history.segments]
+        return [
+            offer.only("verbatim") if not segment.landed and offer.name[0] in unseen else offer
+            for segment, offer in zip(_written(planned), offers, strict=True)
+        ]
 
     def _keep(
         self, segments: Iterable[Mapping[str, Any]], answers: Iterable[Mapping[str, Any] | None]
@@ -329,6 +334,7 @@ class Work:
         assert found.judgement
         old, new = self._record["seconds"], found.proof["fresh"]["seconds"]
         doubts = [self._doubts[app] for app in paths(planned) if app in self._doubts]
+        doubts += found.judgement.warnings
         doubts += [_OTHER.format(alias) for alias in self._record["aliases"]]
         return Found(
             self._changes(planned, offers, found.ways),

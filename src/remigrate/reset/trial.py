@@ -37,6 +37,10 @@ class Offer(NamedTuple):
     why_not: str
     """Why there is no way at all; empty when there is one."""
 
+    def only(self, way: str) -> Offer:
+        """The same without other ways, where there is this one."""
+        return self._replace(ways=(way,)) if way in self.ways else self
+
     def origin(self, way: str, position: int | None) -> Name | None:
         """The old migration of an operation; without a position, or where nobody knows, the first
         one with something hand-written."""

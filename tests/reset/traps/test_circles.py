@@ -239,6 +239,7 @@ def test_trap_18_fake_initial_sees_no_missing_index(tmp_path: Path) -> None:
             model("Item", name, NOTE),
             m0001_initial=migration(create("Item", name), initial=True),
             m0002_note=migration(add("Item", NOTE), after=[("shop", "0001_initial")]),
+            m0003_note=migration(alter("Item", NOTE), after=[("shop", "0002_note")]),
         )
     )
     project.commit().migrate("old")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.reset.traps.project import Project, add, app, create, django, migration, model
+from tests.reset.traps.project import Project, add, alter, app, create, django, migration, model
 
 NAME, PRICE, NOTE = (
     "name=models.CharField(max_length=20)",
@@ -40,16 +40,14 @@ def test_trap_05_a_squash_never_has_the_name_of_what_it_replaces(tmp_path: Path)
     shown = project.write(naive).manage("showmigrations", "shop")
     assert "(no migrations)" in shown.stdout or "Cyclical" in shown.stderr
     project.remove("shop/migrations/0001_initial.py")
-    names = ["0001_squashed_0002_price", "0002_price"]
-    project.write(
-        {
-            **app("shop", model("Item", NAME, PRICE, NOTE)),
-            f"shop/migrations/{names[0]}.py": migration(create("Item", NAME), initial=True),
-            f"shop/migrations/{names[1]}.py": migration(
-                add("Item", PRICE, ""), after=[("shop", names[0])]
-            ),
-        }
+    names = ["0001_squashed_0002_price", "0001_same", "0002_price"]
+    texts = (
+        migration(create("Item", NAME), initial=True),
+        migration(alter("Item", NAME), after=[("shop", names[0])]),
+        migration(add("Item", PRICE), after=[("shop", names[1])]),
     )
+    paths = [f"shop/migrations/{name}.py" for name in names]
+    project.write(dict(zip(paths, texts, strict=True)))
     project.write({"shop/models.py": f"from django.db import models\n{model('Item', NAME, PRICE)}"})
     project.commit().migrate("old")
     project.query("old", "INSERT INTO shop_item (name, price) VALUES ('pen', 3)")
@@ -143,6 +141,8 @@ def test_trap_24_a_squash_of_a_squash_is_flattened_for_every_django(tmp_path: Pa
         replaces=[("shop", "0001_initial"), ("shop", "0002_price")],
     )
     project.write({"shop/migrations/0001_squashed_0002_price.py": squash})
+    again = migration(alter("Item", NOTE), after=[("shop", "0003_note")])
+    project.write({"shop/migrations/0004_note.py": again})
     project.commit().migrate("old")
     naive = project.manage("squashmigrations", "shop", "0003", "--no-input")
     if django() < (6, 0):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from remigrate import servers
-from tests.reset.traps.project import Project, add, app, create, migration, model
+from tests.reset.traps.project import Project, add, alter, app, create, migration, model
 
 NAME, NOTE = (
     "name=models.CharField(max_length=20)",
@@ -228,6 +228,7 @@ def test_trap_17_constraints_keep_the_names_of_an_older_table(make: Make) -> Non
                 create("Person", NAME), create("Item", unique, owner), initial=True
             ),
             m0002_product=migration('migrations.RenameModel("Item", "Product")', after=FIRST),
+            m0003_owner=migration(alter("Product", owner), after=[("shop", "0002_product")]),
         )
     )
     prepared(project, "old", "fresh")

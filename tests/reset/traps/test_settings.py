@@ -94,7 +94,6 @@ def test_trap_21_an_app_without_migrations_by_setting_is_left_alone(tmp_path: Pa
     assert project.shape("fresh") == project.shape("old")
 
 
-@pytest.mark.xfail(reason="a database that a router keeps an app off is expected to be stopped")
 def test_trap_21_an_app_that_a_router_keeps_off_a_database(tmp_path: Path) -> None:
     """A router keeps one app off the default database. Its migrations are recorded there all the
     same and do nothing, and so does its guard, which is no reason to refuse anything."""

@@ -234,6 +234,7 @@ def test_trap_26_unique_together_as_a_list_of_lists_is_read_all_the_same(tmp_pat
                 initial=True,
             ),
             m0002_price=migration(add("Item", "price=models.IntegerField(default=0)"), after=FIRST),
+            m0003_name=migration(alter("Item", NAME), after=[("shop", "0002_price")]),
         )
     )
     project.commit().migrate("old")
@@ -260,6 +261,7 @@ def test_trap_27_a_swappable_model_whose_setting_nobody_defines(tmp_path: Path) 
                 initial=True,
             ),
             m0002_note=migration(add("Item", NOTE), after=FIRST),
+            m0003_note=migration(alter("Item", NOTE), after=[("shop", "0002_note")]),
         )
     )
     project.commit().migrate("old")
