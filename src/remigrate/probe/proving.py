@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import migrations
 from django.db.migrations.operations.base import Operation
 
-from remigrate.probe import catalogue, contents, moving, script, segments, states
+from remigrate.probe import apart, catalogue, contents, moving, script, segments, states
 from remigrate.probe.databases import Databases, behind
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def prove(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     databases = Databases(data)
     databases.make("fresh")
     try:
-        drift = probe.drift()
+        drift = apart.asked(probe.drift)
         moved = moving.migrate(databases.open("fresh"))
     except Exception as error:  # noqa: BLE001 # of a migration that does not fit the others
         return {"broken": _broken(probe, error)}

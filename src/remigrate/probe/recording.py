@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections, router
 from django.db.migrations.loader import MigrationLoader
 
-from remigrate.probe import catalogue, contents, moving, planting, script, segments, states
+from remigrate.probe import apart, catalogue, contents, moving, planting, script, segments, states
 from remigrate.probe.databases import ALIAS, Databases, behind
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def record(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     databases = Databases(data)
     if databases.missing:
         return {"needs": databases.vendor}
-    drift = probe.drift()
+    drift = apart.asked(probe.drift)
     if {change["app"] for change in drift["changes"]} >= set(data["labels"]):
         return {"needs": None, "vendor": databases.vendor, "drift": drift, "drifts": True}
     second = _Second(databases) if data["again"] else None
