@@ -134,3 +134,12 @@ def test_only_files_that_name_the_package_are_read(tmp_path: Path) -> None:
     assert found["shop/new.py"] == b"from .migrations import seed\n"
     assert importers.mentioning(repository, []) == {}
     assert importers.mentioning(repository, ["blog/db_history"]) == {}
+
+
+@pytest.mark.parametrize("setting", ["color.ui=always", "submodule.recurse=true"])
+def test_settings_of_the_user_do_not_hide_a_file(tmp_path: Path, setting: str) -> None:
+    project = Project.start(tmp_path / "project")
+    project.write("shop/forms.py", "from .migrations.seed import fill\n")
+    project.git("config", *setting.split("="))
+    repository = git.open_repository(str(project.path), os.environ)
+    assert "shop/forms.py" in importers.mentioning(repository, ["shop/migrations"])

@@ -131,6 +131,8 @@ def test_nobody_can_be_half_way_through_a_squash_of_one() -> None:
         (b"\xef\xbb\xbf# \xc3\xa4\n", "# ä\n"),
         ("# -*- coding: latin-1 -*-\n# ä\n".encode("latin-1"), "# -*- coding: latin-1 -*-\n# ä\n"),
         (b"a = 1\r\n", "a = 1\r\n"),
+        (b"# caf\xe9\na = 1\n", "# caf\ufffd\na = 1\n"),
+        (b"a = 1\n\nb = 2\n# caf\xe9\n", "a = 1\n\nb = 2\n# caf\ufffd\n"),
     ],
 )
 def test_a_module_is_sent_as_python_reads_it(content: bytes, text: str) -> None:

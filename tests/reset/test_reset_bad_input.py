@@ -185,6 +185,26 @@ def test_a_migration_of_another_app_that_is_no_python(shop: Bookshop) -> None:
     failed(shop, shop.reset("orders"), ENVIRONMENT, "0007_oops.py", "SyntaxError")
 
 
+def test_a_migration_that_is_a_link_to_nothing(shop: Bookshop) -> None:
+    (shop.path / "shop/migrations/0007_lost.py").symlink_to("/nowhere/at/all.py")
+    shop.commit("A link")
+    ran = shop.reset("shop", "--format", "json")
+    assert ran.code == FINDINGS, ran.err
+    (refusal,) = json.loads(ran.out)["refused"]
+    assert refusal["why"].startswith("shop.0007_lost cannot be read: ")
+    assert shop.status() == []
+
+
+def test_a_comment_in_no_encoding(shop: Bookshop) -> None:
+    """Python up to 3.12 reads such a file, so there are some."""
+    path = shop.path / "shop/migrations/0003_seed.py"
+    path.write_bytes(path.read_bytes() + b"# caf\xe9\n")
+    shop.commit("A comment")
+    ran = shop.reset("shop")
+    assert ran.code in (OK, ENVIRONMENT), ran.err
+    assert "bug of remigrate" not in ran.err
+
+
 # Migrations that cannot run from empty
 
 

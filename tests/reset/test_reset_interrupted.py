@@ -69,7 +69,7 @@ def shop(tmp_path: Path) -> Bookshop:
 
 def begin(shop: Bookshop, temporary: Path) -> Run:
     environ = os.environ | {"TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1"}
-    words = [BIN / "remigrate", "reset", "--all", "--no-cache", "--python", sys.executable]
+    words = [str(BIN / "remigrate"), "reset", "--all", "--no-cache", "--python", sys.executable]
     process = subprocess.Popen(
         words, cwd=shop.path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

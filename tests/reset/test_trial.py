@@ -17,7 +17,7 @@ LATE = ("shop", "0002_squashed")
 
 
 def offer(name: tuple[str, str], *ways: str, why_not: str = "") -> Offer:
-    return Offer(name, ways, dict.fromkeys(ways, "text"), {}, {}, why_not)
+    return Offer(name, ways, dict.fromkeys(ways, "text"), {}, {}, {}, why_not)
 
 
 def blames(*labels: str, failed: tuple[str, str] | None = None) -> Judgement:

@@ -64,7 +64,9 @@ def mentioning(repository: Repository, packages: Iterable[str]) -> dict[str, byt
         return {}
     patterns = [part for word in words for part in ("-e", word)]
     flags = ("--files-with-matches", "-z", "--untracked", "--fixed-strings", "--full-name")
-    listing = repository.run("grep", *flags, *patterns, "--", ":(top)*.py", ok=(0, 1))
+    # Settings of the user may paint the names, or look into submodules, which --untracked forbids.
+    plain = ("--no-color", "--no-recurse-submodules")
+    listing = repository.run("grep", *flags, *plain, *patterns, "--", ":(top)*.py", ok=(0, 1))
     within = [f":(top,literal){folder}" for folder in folders]
     listing += repository.run("ls-files", "-z", "--full-name", "--", *within)
     found = {}

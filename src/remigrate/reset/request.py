@@ -102,9 +102,12 @@ def _lag(plan: Plan, name: Callable[[Key], Name]) -> tuple[Name, ...]:
 
 
 def text(content: bytes) -> str:
-    """A module as Python reads it."""
+    """A module as Python reads it: comments may hold bytes that no encoding knows."""
     import io
     import tokenize
 
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-    return content.decode(encoding)
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+    except SyntaxError:  # such bytes in the first two lines; Python itself has read the file
+        encoding = "utf-8"
+    return content.decode(encoding, "replace")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from remigrate.model import Broken
 from remigrate.outcome import MigrateTime, Refused
 from remigrate.reader import parse
 from remigrate.reset import changes, computed, guards, importers, plan, prove, request, trial
@@ -111,6 +112,8 @@ class Work:
     def _refuse_computed(self) -> None:
         graph = self._ground.graph
         for key, migration in sorted(graph.files.items()):
+            if isinstance(migration.header, Broken):  # the plan refuses its app
+                continue
             if key[0] in self._ground.targets and key[0] not in self._refused:
                 for doubt in computed.doubts(self._ground.read(migration)):
                     words = f"{migration.path}:{doubt.line}: {doubt.why}"
@@ -124,6 +127,8 @@ class Work:
         graph, read = self._ground.graph, self._ground.read
         for app in self._ground.targets:
             own = [graph.files[key] for key in graph.nodes if key[0] == app and key in graph.files]
+            if any(isinstance(each.header, Broken) for each in own):
+                continue
             if len(own) == 2 and any(guards.is_guard_alone(parse(read(each))) for each in own):
                 self._refused[app] = _DONE
 
