@@ -65,6 +65,7 @@ from django.db import models
 class Order(models.Model):
     product = models.ForeignKey("shop.Product", models.CASCADE)
     amount = models.IntegerField(default=1)
+    note = models.CharField(max_length=20, default="")
 """
 _ID = (
     '("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, '
@@ -170,6 +171,10 @@ FILES = {
         [("orders", "0001_initial")],
         ['migrations.AddField("order", "amount", models.IntegerField(default=1))'],
     ),
+    "orders/migrations/0003_note.py": migration(
+        [("orders", "0002_amount")],
+        ['migrations.AddField("order", "note", models.CharField(max_length=20, default=""))'],
+    ),
     ".gitignore": "__pycache__/\n*.sqlite3\n",
 }
 
@@ -248,7 +253,7 @@ def fill(database: Path) -> None:
     """Rows as the shop's customers leave them."""
     with sqlite3.connect(database) as opened:
         opened.execute("INSERT INTO shop_product (name, price, category_id) VALUES ('Go', 7, 2)")
-        opened.execute("INSERT INTO orders_order (product_id, amount) VALUES (1, 3)")
+        opened.execute("INSERT INTO orders_order (product_id, amount, note) VALUES (1, 3, '')")
     opened.close()
 
 

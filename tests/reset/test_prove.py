@@ -48,7 +48,13 @@ def record(**more: Any) -> dict[str, Any]:
         "states": {"shop.Item": ITEM},
         "makers": {"shop_item": ["shop", "blog"], "news_page": ["news"]},
         "planted": {"planted": {"shop_item": 2, "blog_post": 1}, "left": {}},
-        "upgrade": {"failed": None, "schema": schema("id", "name"), "rows": rows("ada", "planted")},
+        "effects": [],
+        "upgrade": {
+            "failed": None,
+            "schema": schema("id", "name"),
+            "rows": rows("ada", "planted"),
+            "again": None,
+        },
         **more,
     }
 
@@ -61,7 +67,13 @@ def upgraded(**more: Any) -> dict[str, Any]:
 
 def stopped(said: str, *ran: str) -> dict[str, Any]:
     """A database that is behind."""
-    return {"failed": {"app": "shop"}, "said": said, "ran": list(ran), "seconds": 0.25}
+    return {
+        "failed": {"app": "shop"},
+        "said": said,
+        "ran": list(ran),
+        "seconds": 0.25,
+        "label": "shop",
+    }
 
 
 def proof(fresh: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -158,6 +170,7 @@ def test_an_operation_that_fails_ends_the_proof_and_names_the_migration() -> Non
         "app": "blog",
         "name": "0001_squashed",
         "operation": "Raw SQL",
+        "position": 3,
         "message": "OperationalError: no such table: news_page",
     }
     told = {**proof(), "fresh": {"failed": failed, "seconds": 1.0}}
@@ -167,6 +180,7 @@ def test_an_operation_that_fails_ends_the_proof_and_names_the_migration() -> Non
     assert found.why == ("blog.0001_squashed: Raw SQL: OperationalError: no such table: news_page")
     assert (found.database, found.seconds) == (WHERE, 1.0)
     assert judgement.failed == ("blog", "0001_squashed")
+    assert judgement.position == 3
     assert judgement.blamed == {"blog", "news"}
 
 
@@ -300,7 +314,9 @@ def test_a_database_at_base_that_cannot_go_on_fails() -> None:
 
 
 def test_what_the_old_files_cannot_do_is_not_asked_of_the_new_ones() -> None:
-    old = record(upgrade={"failed": "IntegrityError: NULL", "schema": None, "rows": None})
+    old = record(
+        upgrade={"failed": "IntegrityError: NULL", "schema": None, "rows": None, "again": None}
+    )
     judgement = judged(old, proof(), EXPECTED)
     found = check(judgement, "upgrade")
     assert (found.result, found.why) == (
@@ -314,7 +330,7 @@ def test_what_the_old_files_cannot_do_is_not_asked_of_the_new_ones() -> None:
     ("name", "why"),
     [
         ("old", "from a database that applied all of the old files"),
-        ("side", "from a database of this branch alone"),
+        ("side", "from a database of one side alone"),
     ],
 )
 def test_other_databases_have_to_become_what_the_old_history_built(name: str, why: str) -> None:
@@ -363,7 +379,13 @@ def test_one_that_is_stopped_half_way_by_something_else_fails() -> None:
 
 
 def test_one_that_goes_through_in_silence_fails() -> None:
-    silent: dict[str, Any] = {"failed": None, "said": None, "ran": [], "seconds": 0.0}
+    silent: dict[str, Any] = {
+        "failed": None,
+        "said": None,
+        "ran": [],
+        "seconds": 0.0,
+        "label": "shop",
+    }
     assert lagging(silent) == ("failed", "migrate went through in silence")
 
 
@@ -375,7 +397,13 @@ def test_without_one_the_reason_is_told() -> None:
 
 def test_of_several_the_one_that_is_not_stopped_is_told() -> None:
     said = f"{BEHIND} it lacks shop.0002"
-    silent: dict[str, Any] = {"failed": None, "said": None, "ran": [], "seconds": 0.5}
+    silent: dict[str, Any] = {
+        "failed": None,
+        "said": None,
+        "ran": [],
+        "seconds": 0.5,
+        "label": "shop",
+    }
     for found in ((stopped(said), silent), (silent, stopped(said))):
         assert lagging(*found) == ("failed", "2 databases: migrate went through in silence")
         told = check(judged(record(), proof(lagging=list(found)), EXPECTED), "lagging")
@@ -395,11 +423,38 @@ def test_where_replaced_files_are_kept_it_has_to_go_all_the_way() -> None:
         f"stopped: {BEHIND} it lacks x",
     )
     why = "it goes through the replaced files, which are still there"
-    gone_on = {"failed": None, "said": None, "ran": ["shop.0002"], "seconds": 0.0}
+    gone_on = {"failed": None, "said": None, "ran": ["shop.0002"], "seconds": 0.0, "label": "shop"}
     same = {"schema": schema("id", "name"), "rows": rows("ada")}
     assert lagging({**gone_on, **same}, expected=kept) == ("proved", why)
     assert lagging({**gone_on, **same, "rows": rows()}, expected=kept) == ("differs", why)
     assert lagging({**gone_on, **same, "schema": schema("id")}, expected=kept) == ("differs", why)
+
+
+def test_the_app_whose_database_is_not_stopped_is_blamed() -> None:
+    silent: dict[str, Any] = {"failed": None, "said": None, "ran": [], "seconds": 0.5}
+    found = [stopped(f"{BEHIND} it lacks shop.0002"), {**silent, "label": "blog"}]
+    assert judged(record(), proof(lagging=found), EXPECTED).blamed == {"blog"}
+
+
+# Rows with other numbers
+
+
+def numbered(*names: str) -> dict[str, Any]:
+    return proof({"rows": rows(*names)})
+
+
+def test_rows_that_migrations_write_under_other_numbers_are_a_warning() -> None:
+    old = record(rows=rows("ada", "bob"), effects=[["shop", "0002_seed", 0, ["shop_item"]]])
+    judgement = judged(old, numbered("bob", "ada"), EXPECTED)
+    assert judgement.holds
+    (warning,) = judgement.warnings
+    assert warning.startswith("shop_item: a new database numbers the rows")
+    assert judged(old, numbered("ada", "bob"), EXPECTED).warnings == ()
+
+
+def test_rows_that_no_migration_writes_may_have_any_numbers() -> None:
+    old = record(rows=rows("ada", "bob"), effects=[["shop", "0002_seed", 0, ["other"]]])
+    assert judged(old, numbered("bob", "ada"), EXPECTED).warnings == ()
 
 
 def test_where_nothing_is_replaced_no_database_can_be_behind() -> None:

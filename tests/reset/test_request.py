@@ -22,7 +22,9 @@ def package(label: str) -> str:
     return f"src/{label}/migrations"
 
 
-def asked(files: Files, *new: str, targets: Collection[str] = ("shop",)) -> request.History:
+def asked(
+    files: Files, *new: str, targets: Collection[str] = ("shop",), fresh: bool = False
+) -> request.History:
     """What the plan for `targets` makes the probe do."""
     apps: dict[str, list[Migration]] = {}
     for full in sorted(files):
@@ -34,7 +36,12 @@ def asked(files: Files, *new: str, targets: Collection[str] = ("shop",)) -> requ
     graph = graphs.build(project)
     late: set[Key] = {(package(full.split(".")[0]), full.split(".")[1]) for full in new}
     landed = [key for key in graph.files if key not in late]
-    planned = plan.make(graph, landed, [package(label) for label in targets])
+    planned = plan.make(
+        graph,
+        landed,
+        [package(label) for label in targets],
+        strategy="fresh" if fresh else "squash",
+    )
     return request.history(
         graph, landed, planned, lambda m: files[graph.name(m.key)].encode(), "Deploy abc first."
     )
@@ -122,6 +129,16 @@ def test_nothing_can_be_behind_on_what_has_not_landed() -> None:
 def test_nobody_can_be_half_way_through_a_squash_of_one() -> None:
     found = asked(SHOP, "shop.0002_price", "shop.0003_stock")
     assert found.lag == ()
+    assert [segment["members"] for segment in found.segments] == [
+        [("shop", "0002_price"), ("shop", "0003_stock")]
+    ]  # the first migration stays as it is
+    assert "0001_initial" not in {name for _, name, _ in found.gone}
+
+
+def test_nobody_can_be_behind_on_what_replaces_nothing() -> None:
+    found = asked(SHOP, fresh=True)
+    assert found.lag == ()
+    assert [segment["replaces"] for segment in found.segments] == [()]
 
 
 @pytest.mark.parametrize(

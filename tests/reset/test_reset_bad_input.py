@@ -408,7 +408,6 @@ def upload_to(instance, name):
 """
 
 
-@pytest.mark.xfail(strict=True, reason="nobody asks reset.importers yet: bug 15")
 @pytest.mark.parametrize("how", ["import_module", "from"])
 def test_a_model_that_imports_from_a_migration_that_would_go(shop: Bookshop, how: str) -> None:
     """Trap 11: without the file, `django.setup()` itself would fail."""

@@ -33,14 +33,14 @@ GIVEN_UP = "no way of writing it is the same: fresh-data: rows differ"
 
 
 def way(**more: Any) -> dict[str, Any]:
-    return {"source": "text", "left_out": [], "carried": [], **more}
+    return {"source": "text", "left_out": [], "carried": [], "origins": [], **more}
 
 
 def test_an_offer_begins_with_the_way_that_has_a_chance() -> None:
     ways = {name: way(source=name) for name in trial.WAYS}
     found = trial.offer({"label": "shop", "name": "0001", "first": "compact+tail", "ways": ways})
     assert found.name == ("shop", "0001")
-    assert found.ways == trial.WAYS[1:]
+    assert found.ways == (*trial.WAYS[1:], "compact")  # a last resort
     assert found.texts["faithful"] == "faithful"
     assert found.why_not == ""
 
@@ -77,6 +77,29 @@ def test_what_each_way_carries_and_leaves_out_is_kept() -> None:
     found = trial.offer({"label": "shop", "name": "0001", "first": "compact", "ways": ways})
     assert found.left_out == {"compact": ("0002: RunPython(seed)",), "faithful": ()}
     assert found.carried == {"compact": (), "faithful": ("0002: RunPython(seed)",)}
+
+
+def test_an_operation_is_put_down_to_the_old_migration_that_it_came_from() -> None:
+    ways = {
+        "compact": way(),
+        "compact+tail": way(carried=["0003: RunPython(seed)", "0004: RunSQL(…)"]),
+        "verbatim": way(
+            origins=[None, ["shop", "0001"], ["shop", "0002"]], carried=["0002: RunPython(seed)"]
+        ),
+    }
+    found = trial.offer({"label": "shop", "name": "9", "first": "compact", "ways": ways})
+    assert found.origin("verbatim", 1) == ("shop", "0001")
+    assert found.origin("verbatim", 2) == ("shop", "0002")
+    for position in (0, 3, None):
+        assert found.origin("verbatim", position) == ("shop", "0002")
+        assert found.origin("compact+tail", position) == ("shop", "0003")
+        assert found.origin("compact", position) is None
+
+
+def test_a_way_that_held_once_may_be_the_only_one() -> None:
+    found = offer(SHOP, "compact", "faithful")
+    assert found.only("faithful").ways == ("faithful",)
+    assert found.only("verbatim") == found
 
 
 # Moving on
@@ -154,6 +177,16 @@ def test_all_are_given_up_where_nobody_is_blamed_and_nothing_is_left() -> None:
     assert [each.label for each in found.move_on(blames())] == ["blog", "shop"]
 
 
+def test_no_other_way_helps_where_only_a_database_that_is_behind_goes_wrong() -> None:
+    silent = Check("lagging", None, "failed", "in silence")
+    found = search()
+    (given_up,) = found.move_on(Judgement((silent,), frozenset({"blog"})))
+    assert given_up.label == "blog"
+    assert found.ways() == {SHOP: "compact", BLOG: "compact"}
+    rows = Check("fresh-data", None, "differs", "rows differ")
+    assert found.move_on(Judgement((rows, silent), frozenset({"blog"}))) == ()
+
+
 # The whole run, with answers of the probe that a database could have given
 
 RECORD: dict[str, Any] = {
@@ -164,6 +197,7 @@ RECORD: dict[str, Any] = {
     "again": None,
     "states": {"shop.Item": {"bases": "Model"}, "blog.Post": {"bases": "Model"}},
     "makers": {},
+    "effects": [],
 }
 EXPECTED = Expected(frozenset(), frozenset({"shop", "blog"}), replaces=False)
 

@@ -121,16 +121,19 @@ class _Recording:
 
     def _upgraded(self, landed: Any) -> dict[str, Any]:
         """What becomes of a database at base with rows in it, by the old files."""
-        name = "base"
-        if landed is not None:
+        if landed is None:
+            connection = self._databases.open("base")
+            schema, rows = catalogue.schema(connection), contents.rows(connection)
+            return {"failed": None, "schema": schema, "rows": rows, "again": None}
+        found: dict[str, Any] = {"failed": None, "schema": None, "rows": None, "again": None}
+        for what in ("rows", "again"):  # what a new migration fills differently each time
             self._databases.copy("base", "upgrade")
-            name = "upgrade"
-            moved = moving.migrate(self._databases.open(name))
+            moved = moving.migrate(self._databases.open("upgrade"))
             if moved.failed:
-                return {"failed": str(moved.failed.error), "schema": None, "rows": None}
-        connection = self._databases.open(name)
-        rows, schema = contents.rows(connection), catalogue.schema(connection)
-        return {"failed": None, "schema": schema, "rows": rows}
+                return {**found, "failed": str(moved.failed.error)}
+            connection = self._databases.open("upgrade")
+            found.update({"schema": catalogue.schema(connection), what: contents.rows(connection)})
+        return found
 
 
 def _landed_leaves(new: list[list[str]]) -> list[Any] | None:

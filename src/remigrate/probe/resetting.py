@@ -24,7 +24,8 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     schema, rows    see `catalogue` and `contents`
     again       rows of the second time; null without it
     states      see `states`
-    upgrade     {schema, rows} of a database at base with rows planted, migrated by the old files
+    upgrade     {failed, schema, rows, again} of a database at base with rows planted, migrated by
+                the old files; again: rows of a second time, where something has not landed
     planted     {planted: {table: n}, left: {table: why}}
     aliases     other databases of the settings, which were left alone
     makers      {table: [label]} the apps whose migrations ever changed it, or whose model has it

@@ -63,7 +63,9 @@ class _Words:
             _, path, args, options = value.deconstruct()
             return self._call(path, args, options)
         if isinstance(value, functools.partial):
-            return f"partial({self.value(value.func)}, {self._call('', value.args, value.keywords)}"
+            return (
+                f"partial({self.value(value.func)}, {self._call('', value.args, value.keywords)})"
+            )
         if isinstance(value, (types.FunctionType, types.MethodType, type)):
             return self._name(value)
         if isinstance(value, models.manager.BaseManager):

@@ -36,6 +36,8 @@ class Ground(NamedTuple):
     """Migration packages of the apps that are asked for."""
     named: bool
     """Whether they were named one by one."""
+    edited: Mapping[str, str] = {}
+    """Landed migrations that do something else now, in words, by the path of their package."""
     importing: Mapping[str, bytes] = {}
     """Python files that may import from migrations, by path."""
 
@@ -87,8 +89,18 @@ def survey(repository: git.Repository, options: Options, cache: Cache) -> Ground
         git.head_commit(repository),
         targets,
         bool(options.app),
+        _edited(answer),
         importers.mentioning(repository, (app.path for app in answer.project.apps)),
     )
+
+
+def _edited(answer: check.Answer) -> dict[str, str]:
+    """What rule RM203 has to say: databases at base are not what the files would make."""
+    from remigrate.rules import landed_edited
+
+    return {
+        each.path.rpartition("/")[0]: each.message for each in landed_edited.check(answer.facts)
+    }
 
 
 def _demand_base(graph: Graph, landed: Collection[Key], base: str) -> None:

@@ -231,7 +231,7 @@ def _upgrade(
         return Check("upgrade", where, "failed", f"{_FROM[name]}: {why}"), {found["failed"]["app"]}
     twice = [each for each in found["ran"] if each in expected.written]
     schema = compare.schemas(wanted["schema"], found["schema"])
-    rows = compare.rows(wanted["rows"], found["rows"], record["again"])
+    rows = compare.rows(wanted["rows"], found["rows"], wanted["again"])
     differences = [f"{each} ran although all of it was applied" for each in twice]
     differences += [each.text for each in (*schema.differences, *rows.differences)]
     blamed = {each.partition(".")[0] for each in twice} | owners.of(schema) | owners.of(rows)

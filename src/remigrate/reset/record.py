@@ -58,13 +58,3 @@ def outside(record: Record, labels: Labels, seen_from: str) -> dict[Key, list[Ke
         ]
         for label, name, parents in record["outside"]
     }
-
-
-def unseen(record: Record) -> set[str]:
-    """Labels of apps of which nobody saw what becomes of their rows: none could be planted, or the
-    old files did not get through with those that were."""
-    if record["upgrade"]["failed"]:
-        return {label for labels in record["makers"].values() for label in labels}
-    return {
-        label for table in record["planted"]["left"] for label in record["makers"].get(table, ())
-    }

@@ -91,12 +91,8 @@ def _segment(
 
 
 def _lag(plan: Plan, name: Callable[[Key], Name]) -> tuple[Name, ...]:
-    """The middle of every squash of what has landed, of the longest first."""
-    squashes = [
-        each.members
-        for each in plan.segments
-        if each.landed and each.replaces and len(each.members) > 1
-    ]
+    """The middle of every squash, of the longest first."""
+    squashes = [each.members for each in plan.segments if each.replaces and len(each.members) > 1]
     squashes.sort(key=len, reverse=True)
     return tuple(name(members[(len(members) - 1) // 2]) for members in squashes[:_COPIES])
 

@@ -60,6 +60,7 @@ class Work:
         self._refused: dict[str, str] = {}
         self._cuts: set[Key] = set()
         self._doubts: dict[str, str] = {}
+        self._warnings: list[str] = []
         self._outside: dict[Key, list[Key]] = {}
         self._record: dict[str, Any] = {}
         self._offered: dict[str, Offer] = {}
@@ -68,6 +69,8 @@ class Work:
     def run(self) -> Found:
         """Find new histories that are the same; apps for which there is none are refused."""
         self._refuse_done()
+        self._refuse_edited()
+        self._keep_new_apart()
         self._refuse_computed()
         while True:
             planned = self._plan()
@@ -121,6 +124,21 @@ class Work:
                         self._refused[key[0]] = words
                     else:
                         self._doubts[key[0]] = f"{words}; what holds here and now is written"
+
+    def _refuse_edited(self) -> None:
+        """Apps of which databases at base are not what their files would make."""
+        for app, words in self._ground.edited.items():
+            if app in self._ground.targets:
+                self._refused[app] = f"{words} Put it back first (RM203)."
+            else:
+                self._warnings.append(words)
+
+    def _keep_new_apart(self) -> None:
+        """What has not landed stays as its author wrote it, one migration after the other: it will
+        run on rows that nobody here has seen."""
+        graph, landed = self._ground.graph, self._ground.landed
+        if self._options.strategy == "squash":
+            self._cuts |= {key for key in graph.nodes if key not in landed}
 
     def _refuse_done(self) -> None:
         """Apps that were reset already: a squash, and a guard on top of it."""
@@ -213,12 +231,12 @@ class Work:
         if unknown:
             data = {**history._asdict(), "segments": unknown, "effects": self._record["effects"]}
             self._keep(unknown, self._ask("rewrite", View(), data)["segments"])
-        unseen = recorded.unseen(self._record)
-        offers = [self._offered[_word(each)] for each in history.segments]
-        return [
-            offer.only("verbatim") if not segment.landed and offer.name[0] in unseen else offer
-            for segment, offer in zip(_written(planned), offers, strict=True)
-        ]
+        found = zip(_written(planned), history.segments, strict=True)
+        return [self._offer(segment, _word(each)) for segment, each in found]
+
+    def _offer(self, segment: Segment, word: str) -> Offer:
+        found = self._offered[word]
+        return found if segment.landed else found.only("verbatim")
 
     def _keep(
         self, segments: Iterable[Mapping[str, Any]], answers: Iterable[Mapping[str, Any] | None]
@@ -260,8 +278,14 @@ class Work:
 
     def _behind(self, planned: Plan) -> list[Name]:
         """The migrations after which copies were kept that are behind on a squash."""
-        kept = {(label, name) for label, name in self._record["lagging"]}
-        return [key for key in self._history(planned).lag if key in kept]
+        partial = {
+            (segment.label, name)
+            for segment in planned.segments
+            if segment.replaces
+            for _, name in segment.members[:-1]
+        }
+        kept = [(label, name) for label, name in self._record["lagging"]]
+        return [key for key in kept if key in partial]
 
     @property
     def _is_lag_judged(self) -> bool:
@@ -339,7 +363,7 @@ class Work:
         assert found.judgement
         old, new = self._record["seconds"], found.proof["fresh"]["seconds"]
         doubts = [self._doubts[app] for app in paths(planned) if app in self._doubts]
-        doubts += found.judgement.warnings
+        doubts += [*self._warnings, *found.judgement.warnings]
         doubts += [_OTHER.format(alias) for alias in self._record["aliases"]]
         return Found(
             self._changes(planned, offers, found.ways),
