@@ -258,11 +258,15 @@ def _reset(call: Call) -> int:
     options = call.options
     asked.demand_sense(options, call.configuration.values)
     repository = git.open_repository(options.path, call.environ)
-    before = signal.signal(signal.SIGTERM, _interrupt)  # scratch servers and folders go with us
+    # Scratch servers and folders go with us, also when the terminal is closed (but for nohup).
+    ends = (signal.SIGTERM, signal.SIGHUP)
+    heard = [each for each in ends if signal.getsignal(each) != signal.SIG_IGN]
+    before = {each: signal.signal(each, _interrupt) for each in heard}
     try:
         found = flow.run(repository, options, call.environ, disk_cache(call), call.say)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
     call.say.done()
     colored = call.say.colored and options.output is None
     if options.reset_format == "json":
@@ -274,7 +278,7 @@ def _reset(call: Call) -> int:
             verbose=options.verbose,
         )
     call.say.result(text, options.output)
-    return flow.exit_code(found)
+    return flow.exit_code(found, options)
 
 
 _COMMANDS: dict[str, Callable[[Call], int]] = {

@@ -48,6 +48,23 @@ def beside(config: Config, name: str) -> Config:
     return {**config, "NAME": own, "THROUGH": config["NAME"]}
 
 
+def named(url: str) -> dict[str, Config]:
+    """What a reset makes its scratch databases with, by vendor: that of the database `url` names.
+
+    Of SQLite, NAME is the folder that the file is in. Raises `UsageFailure`.
+    """
+    config = from_url(url)
+    kind = vendor(str(config["ENGINE"]))
+    if kind != "sqlite":
+        return {kind: beside(config, "")}
+    folder = os.path.dirname(str(config["NAME"]))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageFailure(
+            f"no database can be made in {folder}", "Name a file in a folder that may be written."
+        )
+    return {kind: {**config, "NAME": folder}}
+
+
 _RUN = secrets.token_hex(4)
 """Two runs at once may use one server."""
 

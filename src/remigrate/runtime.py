@@ -56,6 +56,8 @@ class Place(NamedTuple):
     environ: Mapping[str, str]
     limits: bounded.Limits = bounded.Limits()
     run: Runner = bounded.run
+    patience: str = "time-limit"
+    """The setting that the limit on time comes from."""
 
     @property
     def home(self) -> str:
@@ -156,7 +158,7 @@ def _silence(place: Place, output: bounded.Output) -> EnvironmentFailure:
     if output.stopped == "time":
         return EnvironmentFailure(
             f"the project's code did not come to an end in {place.limits.seconds:g} seconds",
-            _told(said, place, "More time: time-limit in [tool.remigrate]."),
+            _told(said, place, f"More time: {place.patience} in [tool.remigrate]."),
         )
     if output.stopped == "output":
         return EnvironmentFailure(

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from remigrate import server_home, server_kinds
-from remigrate.database_url import Config, beside, from_url, vendor
+from remigrate.database_url import Config, beside, from_url, named, vendor
 from remigrate.server_home import NoServer
 from remigrate.server_kinds import PLACES, Vendor
 
@@ -39,6 +39,7 @@ __all__ = [
     "Vendor",
     "beside",
     "from_url",
+    "named",
     "start",
     "vendor",
 ]

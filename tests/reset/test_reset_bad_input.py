@@ -256,7 +256,8 @@ def test_a_migration_that_never_ends(shop: Bookshop) -> None:
     add(shop, "0007_wait", "migrations.RunPython(wait)", code=code)
     shop.configure("migrate-time-limit = 3")
     shop.commit("Not for ever")
-    failed(shop, shop.reset("--all"), ENVIRONMENT, "did not come to an end in 3 seconds")
+    words = "in 3 seconds", "More time: migrate-time-limit in"
+    failed(shop, shop.reset("--all"), ENVIRONMENT, *words)
 
 
 def test_a_migration_that_ends_the_process(shop: Bookshop) -> None:
@@ -301,6 +302,22 @@ def test_a_database_that_refuses_the_connection(shop: Bookshop) -> None:
 def test_a_database_of_another_kind_than_the_projects(shop: Bookshop) -> None:
     ran = shop.reset("--all", "--database", "oracle://me@localhost")
     failed(shop, ran, USAGE, "the URL of the database begins with none of postgres://")
+
+
+def test_a_named_server_that_the_project_does_not_use(shop: Bookshop) -> None:
+    ran = shop.reset("--all", "--database", "postgres://me:secret@127.0.0.1:1/shop")
+    failed(shop, ran, USAGE, "--database names one of postgresql, and the project's is one of sqli")
+    assert "secret" not in ran.err
+
+
+def test_scratch_databases_beside_a_file_of_the_user(shop: Bookshop, tmp_path: Path) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    url = f"sqlite:///{folder}/shop.sqlite3"
+    assert shop.reset("--all", "--dry-run", "--database", url).code == OK
+    assert list(folder.iterdir()) == []
+    folder.rmdir()
+    failed(shop, shop.reset("--all", "--database", url), USAGE, "no database can be made in")
 
 
 def test_a_machine_without_the_projects_server(shop: Bookshop) -> None:

@@ -171,7 +171,7 @@ def test_what_a_killed_reset_left_for_temporary_files_goes_with_the_next_one(
 # Ctrl-C, and what a machine says that is shut down
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_reset_leaves_nothing_behind(
     shop: Bookshop, temporary: Path, how: signal.Signals
 ) -> None:

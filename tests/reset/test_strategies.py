@@ -242,6 +242,17 @@ def test_merge_joins_the_sides_when_either_order_gives_the_same(
     demand_one_database(conflict, tmp_path / "new.sqlite3", *conflict.databases)
 
 
+def test_merge_leaves_an_app_alone_that_the_settings_do_not_install(conflict: Conflict) -> None:
+    """A template of an app, say: Django has no such node to migrate to."""
+    shop = conflict.shop
+    shop.write("blank/__init__.py", "")
+    shop.write("blank/migrations/__init__.py", "")
+    shop.write("blank/migrations/0001_initial.py", store.migration([], [], initial=True))
+    shop.commit("A template")
+    found = shop.told("--all", "--strategy", "merge", "--base", "main")
+    assert [app["label"] for app in found["apps"]] == ["shop"]
+
+
 @pytest.mark.parametrize("base", ["main", "start"])
 def test_merge_is_refused_where_the_order_of_the_sides_matters(
     conflict: Conflict, base: str

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.db import connections, router
 from django.db.migrations.loader import MigrationLoader
 
@@ -96,9 +97,12 @@ class _Recording:
 
     def _side(self, probe: Any) -> str | None:
         """Migrate a database to the leaves of the branch alone."""
-        targets = [tuple(key) for key in self._data["side"]]
-        if not targets:
+        if not self._data["side"]:
             return None
+        installed = {config.label for config in apps.get_app_configs()}
+        targets = [tuple(key) for key in self._data["side"] if key[0] in installed]
+        if not targets:
+            return "no app of it is installed"
         self._databases.make("side")
         moved = moving.migrate(self._databases.open("side"), targets)
         return script.Failures(probe).message(moved.failed.error) if moved.failed else None

@@ -14,7 +14,7 @@ from remigrate.reset.request import PARTS
 from remigrate.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from remigrate.console import Console
     from remigrate.load import Cache
@@ -24,48 +24,75 @@ if TYPE_CHECKING:
 
 _OUTPUT = 1 << 28
 """Bytes that the project's code may print, the probe's answer among them."""
+_FAREWELL = 60.0
+"""Seconds for dropping scratch databases."""
 
 
 class Asked:
     """The project's Django, with scratch databases for it; used in a ``with`` block."""
 
-    def __init__(self, place: runtime.Place, options: Options, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        place: runtime.Place,
+        options: Options,
+        environ: Mapping[str, str],
+        warn: Callable[[str, str], None],
+    ) -> None:
         limits = place.limits._replace(seconds=options.migrate_time_limit, output=_OUTPUT)
-        self._place = place._replace(limits=limits)
-        self._environ = environ
-        self._url = options.database
+        self._place = place._replace(limits=limits, patience="migrate-time-limit")
+        self._environ, self._warn = environ, warn
         self._token = secrets.token_hex(4)
-        self._servers: dict[str, Any] = {}
+        self._named = servers.named(options.database) if options.database else {}
+        self._servers: dict[str, Any] = dict(self._named)
         self._ends = contextlib.ExitStack()
         self._asked = False
-        self._lag: Any = ()
+        self._lag: list[Any] = []
 
     def __enter__(self) -> Asked:
         folder = self._ends.enter_context(
             tempfile.TemporaryDirectory(prefix="remigrate-reset-", ignore_cleanup_errors=True)
         )
         self._folder = folder
-        self._servers["sqlite"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": folder}
-        if self._url:
-            config = servers.from_url(self._url)
-            self._servers[servers.vendor(str(config["ENGINE"]))] = servers.beside(config, "")
+        if not self._named:
+            self._servers["sqlite"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": folder}
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
         try:
-            if self._url and self._asked:  # a server of ours goes with all that is on it
-                self._once("clean", View(), {"lag": self._lag})
+            if self._named and self._asked:  # a server of ours goes with all that is on it
+                self._clean(str(error))
         finally:
             self._ends.close()
+
+    def _clean(self, said: str) -> None:
+        """Drop what was made on a server of the user. What ended this run, and said `said`, is told
+        all the same; a server that nobody can reach is told of once."""
+        limits = self._place.limits._replace(seconds=_FAREWELL)
+        self._place = self._place._replace(limits=limits)
+        try:
+            self._once("clean", View(), {})
+        except errors.EnvironmentFailure as failure:
+            if str(failure) != said:
+                names = f"remigrate_{self._token}_*"
+                self._warn(
+                    f"the scratch databases {names} could not be dropped: {failure}",
+                    "Drop them yourself; no other run uses them.",
+                )
 
     def __call__(self, command: str, view: View, data: Mapping[str, Any]) -> dict[str, Any]:
         """What the probe answers; a server is started when it asks for one.
 
-        Raises `EnvironmentFailure`, and `servers.NoServer` where the machine has no such server.
+        Raises `EnvironmentFailure`, also where the machine has no such server, and `UsageFailure`
+        where the one that was named is of another kind.
         """
         found = self._once(command, view, data)
         vendor = found.get("needs")
         if vendor:
+            for named in self._named:
+                raise errors.UsageFailure(
+                    f"--database names one of {named}, and the project's is one of {vendor}",
+                    "Name one of the same kind, or leave --database out.",
+                )
             server = self._started(vendor)
             self._servers[vendor] = server.config
             found = self._once(command, view, data)
@@ -82,8 +109,9 @@ class Asked:
 
     def _once(self, command: str, view: View, data: Mapping[str, Any]) -> dict[str, Any]:
         self._asked = True
-        self._lag = data.get("lag", self._lag)
-        whole = {**data, "servers": self._servers, "token": self._token}
+        if command == "record":
+            self._lag += [each for each in data["lag"] if each not in self._lag]
+        whole = {"lag": self._lag, **data, "servers": self._servers, "token": self._token}
         return runtime.ask(self._place, command, view, PARTS, whole)
 
 
@@ -100,7 +128,7 @@ def run(
         say.remark(recovered)
     start = ground.survey(repository, options, cache)
     place = drift.find(repository, start.project, options._replace(drift=True), environ)
-    with Asked(place, options, environ) as asked:
+    with Asked(place, options, environ, say.warn) as asked:
         if options.finish or options.strategy in ("rebase", "merge"):
             found = keeping.run(start, options, asked, say.progress)
         else:
@@ -130,8 +158,7 @@ def _squashed(
 
 def _concluded(start: Ground, options: Options, found: Found, environ: Mapping[str, str]) -> Reset:
     checks: tuple[Check, ...] = found.judgement.checks if found.judgement else ()
-    holds = found.judgement is not None and found.judgement.holds
-    wanted = bool(found.changes) and (holds or options.accept_differences)
+    wanted = bool(found.changes) and _may_be_written(checks, options)
     if wanted and not options.dry_run:
         writing.write(start.top, found.changes, environ)
     return Reset(
@@ -156,7 +183,13 @@ def _concluded(start: Ground, options: Options, found: Found, environ: Mapping[s
     )
 
 
-def exit_code(reset: Reset) -> int:
+def _may_be_written(checks: Collection[Check], options: Options) -> bool:
+    """Whether a proof is good enough: a difference can be accepted, a migration that fails not."""
+    bad = ("failed",) if options.accept_differences else ("failed", "differs")
+    return bool(checks) and all(check.result not in bad for check in checks)
+
+
+def exit_code(reset: Reset, options: Options) -> int:
     """0 when files were written, or would be; else 1."""
-    good = reset.written or (reset.dry_run and all(c.result != "differs" for c in reset.proof))
+    good = reset.written or (reset.dry_run and _may_be_written(reset.proof, options))
     return errors.OK if good and reset.files else errors.FINDINGS
