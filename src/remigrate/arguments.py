@@ -84,8 +84,8 @@ Migrations that base has are landed: databases that matter may have applied them
 new. Without --base, everything in the work tree counts as landed. The strategies:
   squash   For a history that became a mess. What landed becomes one migration with `replaces` (or
            a few, where one would close a circle through other apps), and its files go; what is new
-           is written anew on top. A database at base moves on and loses nothing; one that is
-           behind base must first be migrated with base, which a guard in the new files enforces.
+           stays, on top of it. A database at base moves on and loses nothing; one that is behind
+           base must first be migrated with base, which a guard in the new files enforces.
   rebase   For the everyday conflict: two branches added a migration after the same one. What
            landed stays; what is new is renumbered and put on top of it. Needs --base.
   merge    For teams that want merge migrations. Everything stays; one empty migration joins the

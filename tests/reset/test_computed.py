@@ -105,3 +105,26 @@ def test_a_migration_inside_of_a_decision_is_looked_at_too() -> None:
 
 def test_a_file_that_python_cannot_read_is_left_to_others() -> None:
     assert doubts(b"class Migration(:\n") == []
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "if connection.vendor == 'postgresql':\n    OPERATIONS = []\nelse:\n    OPERATIONS = [1]\n",
+        "OPERATIONS = [1] if connections['default'].vendor == 'sqlite' else []\n",
+    ],
+)
+def test_a_module_that_looks_at_the_database_is_serious_wherever_it_does(above: str) -> None:
+    source = (
+        f"from django.db import connection\n{above}class Migration:\n    operations = OPERATIONS\n"
+    )
+    assert [found.serious for found in doubts(source.encode())] == [True]
+
+
+def test_what_functions_do_with_the_database_is_for_later() -> None:
+    source = (
+        "from django.db import connection\n\n"
+        "def fill(apps, schema_editor):\n    connection.cursor()\n\n"
+        "class Migration:\n    operations = [RunPython(lambda a, e: e.connection.vendor)]\n"
+    )
+    assert doubts(source.encode()) == []

@@ -151,7 +151,6 @@ def test_rebase_puts_the_branch_on_top_of_what_has_landed(
     demand_one_database(conflict, tmp_path / "new.sqlite3", conflict.start, conflict.landed)
 
 
-@pytest.mark.xfail(strict=True, reason="names a migration that the database never had: bug 10")
 def test_rebase_tells_a_database_of_the_branch_how_to_go_back(conflict: Conflict) -> None:
     shop = conflict.shop
     ran = shop.reset("--strategy", "rebase", "--base", "main", "--dry-run")

@@ -17,7 +17,7 @@ LATE = ("shop", "0002_squashed")
 
 
 def offer(name: tuple[str, str], *ways: str, why_not: str = "") -> Offer:
-    return Offer(name, ways, dict.fromkeys(ways, "text"), {}, {}, {}, why_not)
+    return Offer(name, ways, dict(zip(ways, ways, strict=True)), {}, {}, {}, why_not)
 
 
 def blames(*labels: str, failed: tuple[str, str] | None = None) -> Judgement:
@@ -163,6 +163,14 @@ def test_a_blamed_app_without_ways_left_is_given_up_and_only_that() -> None:
 
 def test_an_app_is_given_up_once_however_many_segments_it_has() -> None:
     found = Search([offer(SHOP, "verbatim"), offer(LATE, "verbatim")])
+    assert found.move_on(blames("shop")) == (GivenUp("shop", GIVEN_UP),)
+
+
+def test_a_way_that_is_word_for_word_another_one_is_not_tried_again() -> None:
+    alike = {"compact": "text", "compact+tail": "text", "faithful": "other", "verbatim": "other"}
+    found = Search([Offer(SHOP, tuple(alike), alike, {}, {}, {}, "")])
+    assert found.move_on(blames("shop")) == ()
+    assert found.ways() == {SHOP: "faithful"}
     assert found.move_on(blames("shop")) == (GivenUp("shop", GIVEN_UP),)
 
 

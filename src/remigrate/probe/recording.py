@@ -39,6 +39,11 @@ def record(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     if found["failed"] is None:
         found.update(segments.rewrite(probe, {**data, "effects": found["effects"]}))
         found["outside"] = _outside(drift["apps"])
+        found["elsewhere"] = sorted(
+            config.label
+            for config in apps.get_app_configs()
+            if not router.allow_migrate(ALIAS, config.label)
+        )
         found["aliases"] = sorted(alias for alias in connections if alias != ALIAS)
     return {**found, "needs": None, "vendor": databases.vendor, "drift": drift, "again": again}
 

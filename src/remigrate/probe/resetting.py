@@ -27,6 +27,7 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     upgrade     {failed, schema, rows, again} of a database at base with rows planted, migrated by
                 the old files; again: rows of a second time, where something has not landed
     planted     {planted: {table: n}, left: {table: why}}
+    elsewhere   [label] apps that a router keeps off the default database
     aliases     other databases of the settings, which were left alone
     makers      {table: [label]} the apps whose migrations ever changed it, or whose model has it
     outside     [[label, name, [[label, name]]]] migrations outside of the repository, with parents

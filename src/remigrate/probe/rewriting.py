@@ -17,6 +17,7 @@ when it may do so on a database of another vendor. All others are left out, and 
 from __future__ import annotations
 
 import inspect
+import types
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 
 Key = Any  # tuple[str, str]: app label, migration name
 WAYS = ("compact", "compact+tail", "faithful", "apart", "verbatim")
+_STANDARD = {
+    *("collections", "copy", "datetime", "decimal", "enum", "fractions", "functools", "hashlib"),
+    *("itertools", "json", "logging", "math", "operator", "random", "re", "secrets", "string"),
+    *("textwrap", "time", "typing", "unicodedata", "uuid", "warnings", "_operator", "_hashlib"),
+}
+"""Modules that know nothing of databases and settings."""
 _ELSEWHERE = (
     *(".vendor", "schema_editor", "connection", "cursor"),
     *("settings", "environ", "getenv", "router"),
@@ -335,15 +342,49 @@ def _is_extension(operation: Any) -> bool:
     )
 
 
-def _looks_around(code: Any) -> bool:
-    """Whether a function asks where it runs: which database, which settings."""
+def _looks_around(code: Any, seen: tuple[Any, ...] = ()) -> bool:
+    """Whether a function asks where it runs, or calls code that may: which database or settings.
+
+    It does not when all that it names is Django's models, the standard library, and functions
+    beside it of which the same holds.
+    """
+    if not isinstance(code, types.FunctionType) or hasattr(code, "__wrapped__"):
+        return True
     try:
         source = inspect.getsource(code)
     except (OSError, TypeError):
         return True
-    body = source.partition(":\n")[2] or source.partition(":")[2]
-    body = body.replace("schema_editor.connection.alias", "")
-    return any(word in body for word in _ELSEWHERE)
+    head, _, body = source.partition(":\n")
+    body = (body or head).replace("schema_editor.connection.alias", "")
+    if head.lstrip().startswith("@") or any(word in body for word in _ELSEWHERE):
+        return True
+    named = [code.__globals__[name] for name in _names(code.__code__) if name in code.__globals__]
+    return any(
+        _looks_around(each, (*seen, code)) if _is_beside(each, code) else not _is_harmless(each)
+        for each in named
+        if each not in seen and each is not code
+    )
+
+
+def _names(code: types.CodeType) -> set[str]:
+    inner = [each for each in code.co_consts if isinstance(each, types.CodeType)]
+    return set(code.co_names).union(*map(_names, inner))
+
+
+def _is_beside(value: Any, code: Any) -> bool:
+    return isinstance(value, types.FunctionType) and value.__module__ == code.__module__
+
+
+def _is_harmless(value: Any) -> bool:
+    """Whether it is data, or code of Django or of the standard library."""
+    if isinstance(value, types.ModuleType):
+        module = value.__name__
+    elif callable(value):
+        module = str(getattr(value, "__module__", ""))
+    else:
+        return True
+    top = module.partition(".")[0]
+    return top in ("django", "builtins") or top in _STANDARD
 
 
 def _changes_what_was_there(operation: Any, after: Sequence[Old]) -> bool:

@@ -16,6 +16,8 @@ from remigrate.scope import last_name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+ANYTHING = "may do anything"
+"""Said of code: what it does to rows cannot be read."""
 _WHOLE = "*"
 _ANY = "?"
 """A model that cannot be told, as a setting names it."""
@@ -183,7 +185,7 @@ def _step(
     kind = _kind(node, trusted)
     if not isinstance(node, ast.Call) or kind not in _ARGUMENTS:
         shown = last_name(node.func) if isinstance(node, ast.Call) else ""
-        return _Unclear(f"{shown or 'an operation'} of {place} may do anything")
+        return _Unclear(f"{shown or 'an operation'} of {place} {ANYTHING}")
     given = _arguments(node, _ARGUMENTS[kind])
     model_argument = "model_name" if "model_name" in _ARGUMENTS[kind] else _ARGUMENTS[kind][0]
     model = _text(given.get(model_argument)) if given is not None else None

@@ -16,6 +16,7 @@ from remigrate.model import Broken
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_LATER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 _METHODS = {"__init__", "__init_subclass__", "apply", "unapply", "mutate_state"}
 _DATABASE = {"connection", "connections", "vendor", "DATABASES", "features", "schema_editor"}
 _CHOSEN = "its operations are chosen while the file is imported"
@@ -36,7 +37,12 @@ def doubts(source: bytes) -> list[Doubt]:
     tree = reader.parse(source)
     if isinstance(tree, Broken):
         return []
-    return [found for kind in _classes(tree) for found in _doubts(kind)]
+    outside = [
+        Doubt(node.lineno, _CHOSEN, serious=True)
+        for node in tree.body
+        if not isinstance(node, _LATER) and _looks_at_database(node)
+    ]
+    return outside + [found for kind in _classes(tree) for found in _doubts(kind)]
 
 
 def _classes(tree: ast.Module) -> Iterator[ast.ClassDef]:
@@ -56,9 +62,18 @@ def _doubts(kind: ast.ClassDef) -> Iterator[Doubt]:
 
 
 def _looks_at_database(node: ast.AST) -> bool:
-    found = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-    found |= {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
-    return bool(found & _DATABASE)
+    """Whether it does so while the file is imported."""
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, (*_LATER, ast.Lambda)) and each is not node:
+            continue  # that runs later, on whatever database it is
+        if isinstance(each, ast.Name) and each.id in _DATABASE:
+            return True
+        if isinstance(each, ast.Attribute) and each.attr in _DATABASE:
+            return True
+        stack += ast.iter_child_nodes(each)
+    return False
 
 
 def _names_operations(node: ast.AST) -> bool:

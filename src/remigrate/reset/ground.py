@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from remigrate import check, git, trees
 from remigrate.errors import RepositoryFailure, UsageFailure
+from remigrate.model import Header
 from remigrate.reset import importers, writing
 
 if TYPE_CHECKING:
@@ -45,13 +46,16 @@ class Ground(NamedTuple):
         """The app's last migration that databases at base and databases of the branch alone have
         in common; ``zero`` when there is none."""
         graph, landed = self.graph, self.landed
-        own = [key for key in graph.nodes if key[0] == app]
+        new = {
+            key[1]: graph.files[key] for key in graph.files if key[0] == app and key not in landed
+        }
+        # As the files name it: a squash may stand in its place by now.
         forks = {
-            parent[1]
-            for key in own
-            if key not in landed
-            for parent in graph.parents[key]
-            if parent[0] == app and parent in landed
+            reference.name
+            for migration in new.values()
+            if isinstance(migration.header, Header)
+            for reference in migration.header.dependencies
+            if reference.label == graph.apps[app].label and reference.name not in new
         }
         ends = [name for _, name in graph.leaves(app) if (app, name) in landed]
         return min(forks) if forks else max(ends, default="zero")

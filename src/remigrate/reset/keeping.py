@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from remigrate.outcome import AppReset, Refused
 from remigrate.reset import finishing, merging, prove, rebase, request
 from remigrate.reset.changes import view_of
+from remigrate.reset.commuting import ANYTHING
 from remigrate.reset.found import Found
 from remigrate.reset.record import demand_migrated
 from remigrate.reset.strategy import PIN, Question
@@ -55,7 +56,7 @@ def _merged(asked: Question, trial: _Trial) -> Proved:
     doubtful = [
         found.app
         for app in asked.targets
-        if (found := merging.conflict(asked, app)) is not None and found.why
+        if (found := merging.conflict(asked, app)) is not None and _can_be_run(found)
     ]
     proved = trial.of(merging.merge(asked, stamp, doubtful))
     if not doubtful or proved.judgement is None:
@@ -69,6 +70,12 @@ def _merged(asked: Question, trial: _Trial) -> Proved:
         for each in rest.rewrite.refused
     ]
     return rest._replace(rewrite=rest.rewrite._replace(refused=tuple(refused)))
+
+
+def _can_be_run(found: merging.Conflict) -> bool:
+    """Whether running both orders can tell what reading could not: not what code does to rows that
+    nobody has seen."""
+    return bool(found.why) and ANYTHING not in found.why
 
 
 class _Trial:

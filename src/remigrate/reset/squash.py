@@ -217,6 +217,8 @@ class Work:
         installed = recorded.installed(record)
         for app in self._ground.targets:
             why = recorded.drifts(record, self._label(app))
+            if self._label(app) in record["elsewhere"]:
+                why = "its tables are not on the default database, and only that one is proved"
             if (self._label(app), app) not in installed:
                 why = _NOT_INSTALLED
             if why:
@@ -359,10 +361,21 @@ class Work:
 
     # What is told
 
+    def _not_run(self, planned: Plan) -> list[str]:
+        """Words for migrations that were edited, and that these settings do not install."""
+        installed = {folder for _, folder in recorded.installed(self._record)}
+        edited = {each.path.rpartition("/")[0] for each in self._staying(planned)}
+        return [
+            f"{app} is not installed by these settings: its migrations were pointed at the new "
+            "ones and not run. Try them with the project that has them: --manage, --dry-run."
+            for app in sorted(edited - installed)
+        ]
+
     def _found(self, planned: Plan, offers: list[Offer], found: Trial) -> Found:
         assert found.judgement
         old, new = self._record["seconds"], found.proof["fresh"]["seconds"]
         doubts = [self._doubts[app] for app in paths(planned) if app in self._doubts]
+        doubts += self._not_run(planned)
         doubts += [*self._warnings, *found.judgement.warnings]
         doubts += [_OTHER.format(alias) for alias in self._record["aliases"]]
         return Found(

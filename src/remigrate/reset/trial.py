@@ -123,13 +123,9 @@ class Search:
         """
         blamed = self._blamed(judgement)
         ways_matter = {check.check for check in judgement.wrong} != {"lagging"}
-        moved = [
-            name
-            for name in blamed
-            if ways_matter and self._at[name] + 1 < len(self._offers[name].ways)
-        ]
+        moved = [name for name in blamed if ways_matter and self._next(name)]
         for name in moved:
-            self._at[name] += 1
+            self._at[name] = self._next(name)
         if moved:
             return ()
         why = _why(judgement)
@@ -137,17 +133,17 @@ class Search:
 
     def _blamed(self, judgement: Judgement) -> list[Name]:
         exact = [name for name in self._offers if name == judgement.failed]
-        if exact and self._at[exact[0]] + 1 < len(self._offers[exact[0]].ways):
+        if exact and self._next(exact[0]):
             return exact
         named = [name for name in self._offers if name[0] in judgement.blamed]
-        return (
-            named
-            or [name for name, at in self._at.items() if at + 1 < self._left(name)]
-            or [*self._offers]
-        )
+        return named or [name for name in self._offers if self._next(name)] or [*self._offers]
 
-    def _left(self, name: Name) -> int:
-        return len(self._offers[name].ways)
+    def _next(self, name: Name) -> int:
+        """Position of the next way that is not word for word one before it; 0 for none."""
+        offer = self._offers[name]
+        texts = [offer.texts[way] for way in offer.ways]
+        after = range(self._at[name] + 1, len(texts))
+        return next((at for at in after if texts[at] not in texts[:at]), 0)
 
 
 def _why(judgement: Judgement) -> str:
