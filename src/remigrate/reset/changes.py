@@ -73,16 +73,17 @@ def staying(ground: Ground, planned: Plan, message: str | None) -> list[FileChan
 
 
 def _dependents(ground: Ground, planned: Plan) -> dict[Key, set[Name]]:
-    """Landed migrations that stay, and the squashes that they depend on."""
+    """Migrations that stay, and the squashes that they depend on."""
     squashes = {
         member: (segment.label, segment.name)
         for segment in planned.segments
         if segment.written and segment.landed
         for member in segment.members
     }
+    gone = {key for segment in planned.segments if segment.written for key in segment.members}
     found: dict[Key, set[Name]] = {}
     for key in ground.graph.nodes:
-        if key in ground.landed and key not in squashes:
+        if key in ground.graph.files and key not in gone:
             parents = ground.graph.parents[key]
             asked = {squashes[parent] for parent in parents if parent in squashes}
             if asked:

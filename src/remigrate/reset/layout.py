@@ -78,8 +78,9 @@ class Layout:
         if not self._old.inside(self._old.graph.files[members[0]]):
             return True
         # The ones before are decided on: `chain` is in order.
-        before = chain[place - 1]
-        return self._guard and self._parts[before].landed and self._write(chain, place - 1)
+        part, before = self._parts[chain[place]], self._parts[chain[place - 1]]
+        guarded = self._guard and part.landed and before.landed
+        return guarded and self._write(chain, place - 1)
 
     def _name(self, app: str, chain: list[int]) -> None:
         taken = self._taken(app)
@@ -298,19 +299,10 @@ class Layout:
             return None
         if ref is self._link(migration):
             return self._keys[self._previous(self._home[migration.key])]
-        wanted = self._goal(at, migration)
+        wanted = self._keys[at]
         if ref.name in (FIRST, LATEST):
             return None if self._end(self._parts[at].app, ref.name) == wanted else wanted
         return wanted if self._deletes and at in self._written else None
-
-    def _goal(self, at: int, migration: Migration) -> Key:
-        """A segment; or the guard after it, for what no database at base has applied."""
-        app = self._parts[at].app
-        last = self._chains[app][-1] == at
-        # Nothing new runs before something landed here, so this is never a `run_before`.
-        if last and app in self._guards and not self._old.landed(migration.key):
-            return self._guards[app]
-        return self._keys[at]
 
     def _previous(self, at: int) -> int:
         chain = self._chains[self._parts[at].app]

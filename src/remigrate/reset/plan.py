@@ -6,9 +6,9 @@ the migrations of a segment have in common is decided in `remigrate.reset.segmen
 
 A segment of one migration needs no new file: the migration stays as it is, except that what it
 depends on is pointed anew. Two things make it a written segment all the same. Its app would get a
-second root or leaf, because it depends on nothing inside the app. Or it follows a squash whose
-replaced files are deleted, and a guard is wanted: a database that is behind on that squash must be
-stopped before it, and a guard can only stand in a file of ours (rule RM204 sees it the same way).
+second root or leaf, because it depends on nothing inside the app. Or it has landed, and follows a
+squash whose replaced files are deleted, and a guard is wanted: a database that is behind on that
+squash must be stopped before it (rule RM204 sees it the same way).
 """
 
 from __future__ import annotations
