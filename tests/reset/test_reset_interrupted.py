@@ -153,7 +153,6 @@ def test_a_reset_goes_through_after_one_that_was_killed(shop: Bookshop, temporar
     assert shop.snapshot() == new
 
 
-@pytest.mark.xfail(strict=True, reason="nobody removes what a killed run left: bug 18")
 def test_what_a_killed_reset_left_for_temporary_files_goes_with_the_next_one(
     shop: Bookshop, temporary: Path
 ) -> None:

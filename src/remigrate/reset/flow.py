@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
+import shutil
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +24,33 @@ if TYPE_CHECKING:
     from remigrate.reset.found import Found
     from remigrate.reset.ground import Ground
 
+_PREFIX = "remigrate-reset-"
+"""Of folders for scratch databases; the number of the process follows."""
 _OUTPUT = 1 << 28
 """Bytes that the project's code may print, the probe's answer among them."""
 _FAREWELL = 60.0
 """Seconds for dropping scratch databases."""
+
+
+def _sweep(place: str) -> None:
+    """Remove the folders of resets that were killed: of this user, with no such process."""
+    for name in os.listdir(place):
+        pid = name.removeprefix(_PREFIX).partition("-")[0]
+        path = os.path.join(place, name)
+        if name.startswith(_PREFIX) and pid.isdigit() and not _is_running(int(pid)):
+            with contextlib.suppress(OSError):
+                if os.lstat(path).st_uid == os.getuid():
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 class Asked:
@@ -49,8 +74,10 @@ class Asked:
         self._lag: list[Any] = []
 
     def __enter__(self) -> Asked:
+        _sweep(tempfile.gettempdir())
+        prefix = f"{_PREFIX}{os.getpid()}-"
         folder = self._ends.enter_context(
-            tempfile.TemporaryDirectory(prefix="remigrate-reset-", ignore_cleanup_errors=True)
+            tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
         )
         self._folder = folder
         if not self._named:
