@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from remigrate import servers
-from remigrate.probe import planting, scratch
 
 PYTHON = os.environ.get("REMIGRATE_PROBE_PYTHON") or sys.executable
+_SOURCE = Path(__file__).resolve().parents[2] / "src"
 PRELUDE = """
-import importlib.util, json, sys
+import json, sys
 try:
     import pymysql
     pymysql.version_info = (2, 2, 8, "final", 0)
@@ -25,14 +25,9 @@ except ImportError:
     pass
 request = json.loads(sys.stdin.read())
 
-def part(name):
-    spec = importlib.util.spec_from_file_location(name, request[name])
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-planting, scratch = part("planting"), part("scratch")
+sys.path.insert(0, request["source"])
+sys.dont_write_bytecode = True
+from remigrate.probe import planting, scratch
 import django
 from django.conf import settings
 settings.configure(
@@ -221,7 +216,7 @@ state = built(
 
 def run(config: servers.Config, body: str) -> Any:
     """What `body` answers, in a project with an empty scratch database."""
-    request = {"planting": planting.__file__, "scratch": scratch.__file__, "config": config}
+    request = {"source": str(_SOURCE), "config": config}
     done = subprocess.run(
         [PYTHON, "-W", "ignore", "-W", "error::RuntimeWarning", "-c", PRELUDE + body],
         input=json.dumps(request),

@@ -328,3 +328,12 @@ def test_a_project_on_postgresql_is_proved_on_a_server_of_its_own(
     assert len(databases) == 1
     assert databases.pop().startswith("postgresql ")
     assert {check["result"] for check in found["proof"]} == {"proved"}
+
+
+def test_what_became_of_the_projects_style_is_told(shop: Bookshop) -> None:
+    shop.write("pyproject.toml", "[tool.ruff.format]\n")
+    shop.commit("Style")
+    ran = shop.reset("--all", "--dry-run")
+    assert ran.code == OK
+    assert "New files were" in ran.err  # formatted, or not for want of the program
+    assert "pyproject.toml asks" in ran.err

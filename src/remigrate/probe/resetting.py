@@ -16,11 +16,13 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
                 empty for none
   answers
     needs       vendor of the project's database, when `servers` does not have it; nothing else
-    vendor, version
+    vendor
     drift       as the probe's "drift"
-    drifts      true when nothing was migrated for that reason, and nothing else is told
-    failed      null, or {app, name, position, operation, message}: where migrating ended
+    drifts      true when nothing was migrated for that reason; nothing else is told then
+    failed      null, or {app, name, position, operation, message}: where migrating ended; besides,
+                only seconds, steps, lagging, effects and again are told then
     seconds, steps
+    version     of the server
     schema, rows    see `catalogue` and `contents`
     again       rows of the second time; null without it
     states      see `states`
@@ -55,13 +57,15 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     broken      null, or {app, name, operation, message} where Django cannot load the new files, app
                 and name empty when it is not a migration's operation; nothing else then
     conflicts, drift, states
-    fresh       {failed, seconds, steps, schema, rows}
+    fresh       {failed, seconds, steps, schema, rows}; where it failed, schema and rows are left
+                out, and so are states, upgrade and lagging
     upgrade     {name: {failed, ran: [label.name], statements: [[label.name, sql]], seconds, schema,
-                rows}}
-    lagging     [{label, failed, said: message or null, ran, statements, seconds, schema, rows}]
+                rows}}; schema and rows as for fresh
+    lagging     [{label, failed, said: message or null, ran, statements, seconds, schema, rows}];
+                failed is {} where Django itself stopped before the first migration
 
-"clean"     drops all scratch databases of the token
-    lag         as for "record"
+"clean"     drops all scratch databases of the token; answers {}
+    servers, token, lag     as for "record"
 """
 
 from __future__ import annotations

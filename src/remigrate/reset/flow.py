@@ -171,16 +171,22 @@ def _squashed(
     environ: Mapping[str, str],
     say: Console,
 ) -> Found:
+    note = ""
+
     def formatted(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
-        return formatting.formatted(
-            start.top, place.folder, place.interpreter.argv[0], files, environ
-        ).files
+        nonlocal note
+        python = place.interpreter.argv[0]
+        done, note = formatting.formatted(start.top, place.folder, python, files, environ)
+        return done
 
     def remark(text: str) -> None:
         if options.verbose:
             say.remark(text)
 
-    return squash.Work(start, options, asked, formatted, say.progress, remark).run()
+    found = squash.Work(start, options, asked, formatted, say.progress, remark).run()
+    if note and found.changes:
+        say.remark(note)
+    return found
 
 
 def _concluded(start: Ground, options: Options, found: Found, environ: Mapping[str, str]) -> Reset:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 PARTS = (
     *("scopes", "statements", "closure", "finding", "carrying"),
     *("catalogue_sqlite_text", "catalogue_sqlite", "catalogue_postgresql", "catalogue_mysql"),
-    *("catalogue", "contents", "planting", "scratch", "apart", "databases", "moving", "guard"),
+    *("planting_values", "planting_checks", "planting_tables", "planting_rows", "planting"),
+    *("catalogue", "contents", "scratch", "apart", "databases", "moving", "guard"),
     *("rewriting", "states", "guarding", "segments", "recording", "proving", "resetting"),
 )
 """Of the probe, in the order in which they import each other."""
