@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 _HASHED = re.compile(r'"?\b\w*_[0-9a-f]{8}(?:_\w+)?\b"?')
 """Names of indexes and constraints: made of the names that the table and its columns once had."""
+_AUTOMATIC = re.compile(r'(?<=CONSTRAINT )"?\w+_(?:key|check|pkey|fkey)\d*"?')
+"""Those that PostgreSQL makes in the same way."""
 _INSERT = re.compile(r'^INSERT INTO (?:public\.)?"?(\w+)"?', re.MULTILINE)
 _OWN = ("django_migrations", "sqlite_sequence")
 
@@ -65,7 +67,7 @@ def _statements(text: str) -> Counter[str]:
 
 def _sorted(statement: str) -> str:
     """A statement with the parts of a table in the order of the alphabet."""
-    statement = _HASHED.sub("#", statement)
+    statement = _AUTOMATIC.sub("#", _HASHED.sub("#", statement))
     start, end = statement.find("("), statement.rfind(")")
     if not statement.startswith("CREATE TABLE") or start < 0:
         return statement

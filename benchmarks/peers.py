@@ -124,7 +124,8 @@ class Judge:
         keys = list(self._record["lagging"])
         data = {"gone": self._gone, "upgrade": ["base"], "lagging": keys}
         proof = self._asked("prove", view, data)
-        expected = prove.Expected(frozenset(replacing), self._labels, replaces=True)
+        kept = not view.hidden
+        expected = prove.Expected(frozenset(replacing), self._labels, replaces=True, kept=kept)
         judgement = prove.judged(self._record, proof, expected)
         return {
             "checks": {

@@ -182,12 +182,8 @@ _NAUTOBOT = """\
 from nautobot.core.settings import *
 
 SECRET_KEY = "benchmark"
-"""
-_PULP = """\
-import os
-
-os.environ.setdefault("PULP_SETTINGS", os.devnull)
-from pulpcore.app.settings import *
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CONSTANCE_DATABASE_CACHE_BACKEND = None
 """
 
 

@@ -219,20 +219,36 @@ def test_a_file_keeps_its_encoding() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (HEAD + kind("()"), 6),
-        (HEAD + kind("made()"), 6),
-        (SHAPES["a sum"], 6),
         (HEAD + kind("[]").replace("operations", "others"), 4),
-        (HEAD + "OPERATIONS = []\n\n\n" + kind("OPERATIONS"), 9),
-        (HEAD + kind("[]") + "    if MORE:\n        operations = []\n", 7),
-        (HEAD + kind("[]") + "    operations = made()\n", 7),
         (HEAD + "class Migration(:\n", 4),
     ],
 )
-def test_where_the_list_is_not_written_out_the_line_is_told(text: str, line: int) -> None:
+def test_where_there_are_no_operations_the_line_is_told(text: str, line: int) -> None:
     with pytest.raises(Uneditable) as caught:
         insert(text)
     assert caught.value.line == line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + kind("()"),
+        HEAD + kind("made()"),
+        SHAPES["a sum"],
+        HEAD + "OPERATIONS = []\n\n\n" + kind("OPERATIONS"),
+        HEAD + kind("[]") + "    if MORE:\n        operations = []\n",
+        HEAD + kind("[]") + "    operations = made()  # all of them\n",
+        HEAD + kind("made()").rstrip("\n"),
+    ],
+)
+def test_a_list_that_is_not_written_out_gets_the_guard_behind_all_that_makes_it(text: str) -> None:
+    found = insert(text)
+    (migration,) = (each for each in _tree(found).body if isinstance(each, ast.ClassDef))
+    last = migration.body[-1]
+    assert isinstance(last, ast.Assign)
+    assert ast.unparse(last.value).startswith("[migrations.RunPython(stop_if_lagging, ")
+    assert ast.unparse(last.value).endswith(", *operations]")
+    assert text.rstrip("\n").rpartition("\n")[2] in found
 
 
 # Migrations that do nothing else

@@ -80,9 +80,10 @@ def _first(page: Page, call: bytes) -> Edit:
     """The edit that makes `call` the first operation."""
     node = next(filter(_sets_operations, reversed(page.migration.body)), None)
     value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    if node is None:
+        raise Uneditable("it has no operations of its own", page.migration.lineno)
     if not isinstance(value, ast.List):
-        line = (node or page.migration).lineno
-        raise Uneditable("its list of operations is not written out", line)
+        return _in_front(page, call)
     if not value.elts:
         place = page.span(value)[0] + 1
         return place, place, call
@@ -91,6 +92,20 @@ def _first(page: Page, call: bytes) -> Edit:
     if indent is None:
         return first, first, call + b", "
     return first, first, call + b"," + page.newline + indent
+
+
+def _in_front(page: Page, call: bytes) -> Edit:
+    """The edit that puts it before a list that is not written out: below all that makes it."""
+    start, _ = page.span(page.migration.body[0])
+    end = page.span(page.migration.body[-1])[1]
+    indent = page.indentation(start)
+    if indent is None:
+        raise Uneditable("its body stands on the line of the class", page.migration.lineno)
+    line = indent + b"operations = [" + call + b", *operations]"
+    below = page.line_end(end)
+    if below is None:
+        return end, end, page.newline * 2 + line
+    return below, below, page.newline + line + page.newline
 
 
 def _sets_operations(node: ast.stmt) -> bool:

@@ -103,11 +103,22 @@ def _parts(node: ast.stmt) -> list[tuple[str, int]]:
         name = target.id if isinstance(target, ast.Name) else ""
         if name in _GRAPH:
             return []
+        if _only_adds_guards(node):
+            return []
         if name and isinstance(node.value, ast.List | ast.Tuple):
             return [(f"{name}[]", node.lineno)] + [
                 (ast.dump(item), item.lineno) for item in node.value.elts if not _guards(item)
             ]
     return [(_dumped(node), node.lineno)]
+
+
+def _only_adds_guards(node: ast.Assign | ast.AnnAssign) -> bool:
+    """Whether it is ``operations = [guard, *operations]``."""
+    import ast
+
+    parts = node.value.elts if isinstance(node.value, ast.List) else []
+    rest = [part for part in parts if not _guards(part)]
+    return len(rest) < len(parts) and [ast.unparse(part) for part in rest] == ["*operations"]
 
 
 def _guards(operation: ast.expr) -> bool:
