@@ -54,6 +54,17 @@ def traps(session: nox.Session, trapped: str, django: str) -> None:
     session.run("python", "-m", "pytest", "tests/reset/traps", *session.posargs)
 
 
+@nox.session
+def thorough(session: nox.Session) -> None:
+    """Every moment of an interruption, and every pair of operations."""
+    session.install("--require-hashes", "--requirement", "requirements/dev.txt")
+    session.install("--no-deps", "--no-build-isolation", "--editable", ".")
+    session.env["REMIGRATE_THOROUGH"] = "1"
+    session.run(
+        "python", "-m", "pytest", "tests/reset", "--ignore=tests/reset/traps", *session.posargs
+    )
+
+
 def _project(session: nox.Session, version: str, django: str, *more: str) -> str:
     """The interpreter of an environment that holds Django and `more`."""
     folder = os.path.abspath(session.create_tmp())  # the tests run it from other folders

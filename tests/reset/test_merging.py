@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import random
 import subprocess
 import sys
 from itertools import combinations
@@ -18,6 +19,7 @@ from remigrate.model import App, Header, Migration, Project
 from remigrate.reset.commuting import Branch, commutes
 from remigrate.reset.merging import conflict, merge
 from remigrate.reset.strategy import Question
+from tests.reset import THOROUGH
 
 STAMP = "20240131_1200"
 
@@ -289,6 +291,8 @@ def test_where_no_order_is_asked_for_django_makes_the_same_of_both() -> None:
         if not commutes(branch("left", one), branch("right", other), "shop")
     ]
     assert len(free) > 400
+    if not THOROUGH:
+        free = random.Random(len(free)).sample(free, 80)
     asked = [(BASE, f"[migrations.{one}]", f"[migrations.{other}]") for one, other in free]
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _BOTH_ORDERS],

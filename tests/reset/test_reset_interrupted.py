@@ -22,11 +22,12 @@ import pytest
 from remigrate.errors import INTERRUPTED, OK
 from remigrate.servers import Config
 from tests.cli.project import BIN, remigrate
+from tests.reset import THOROUGH
 from tests.reset.store import Bookshop
 
 _SETTLED = 10.0
 """Seconds within which what goes on after a kill must have come to an end; it takes a moment."""
-_TIMES = 20
+_TIMES = 20 if THOROUGH else 6
 
 
 class Run(NamedTuple):
@@ -174,7 +175,7 @@ def test_what_a_killed_reset_left_for_temporary_files_goes_with_the_next_one(
 def test_an_interrupted_reset_leaves_nothing_behind(
     shop: Bookshop, temporary: Path, how: signal.Signals
 ) -> None:
-    interrupt_at_all_moments(shop, temporary, how, 10)
+    interrupt_at_all_moments(shop, temporary, how, 10 if THOROUGH else 3)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -182,7 +183,7 @@ def test_an_interrupted_reset_on_a_server_leaves_nothing_behind(
     shop: Bookshop, temporary: Path, how: signal.Signals, postgresql: Config
 ) -> None:
     shop.postgresql()
-    interrupt_at_all_moments(shop, temporary, how, 6)
+    interrupt_at_all_moments(shop, temporary, how, 6 if THOROUGH else 2)
 
 
 def interrupt_at_all_moments(

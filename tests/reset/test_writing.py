@@ -21,12 +21,14 @@ from remigrate import git
 from remigrate.errors import RepositoryFailure
 from remigrate.reset import lock, writing
 from remigrate.reset.writing import FileChange
+from tests.reset import THOROUGH
 
 Tree = dict[str, tuple[int, bytes]]
 
 WRITER = """
 import json, os, signal, sys
 from remigrate.reset.writing import FileChange, write
+from tests.reset import THOROUGH
 
 asked = json.load(sys.stdin)
 changes = [FileChange(c[0], c[1], c[2].encode(), c[3].encode()) for c in asked["changes"]]
@@ -464,7 +466,7 @@ def test_a_kill_at_any_moment_leaves_the_tree_whole(tmp_path: Path) -> None:
     writing.write(str(project.top), project.changes)
     lasts = time.monotonic() - started
     moments = random.Random(4)
-    for number in range(24):
+    for number in range(24 if THOROUGH else 9):
         project.again()
         writer = project.writer()
         assert writer.stdout
