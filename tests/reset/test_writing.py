@@ -28,7 +28,6 @@ Tree = dict[str, tuple[int, bytes]]
 WRITER = """
 import json, os, signal, sys
 from remigrate.reset.writing import FileChange, write
-from tests.reset import THOROUGH
 
 asked = json.load(sys.stdin)
 changes = [FileChange(c[0], c[1], c[2].encode(), c[3].encode()) for c in asked["changes"]]
