@@ -1,4 +1,4 @@
-"""A scratch server's own folder: closed to other users, held while its owner lives, then removed.
+"""A folder of ours alone, as a scratch server has: closed to others, held while we live, then gone.
 
 And how a program is started there: by root as somebody else, and never for longer than ourselves.
 """
@@ -94,16 +94,27 @@ def opened(folder: str, environ: Mapping[str, str]) -> Iterator[Home]:
     """A new folder for one server, below `folder` or that for temporary files; then it is gone."""
     account = _account()
     base = _base(os.path.abspath(folder), environ, account)
-    _remove_stale(base)
-    made = os.path.join(base, f"{_FOLDER}{os.getpid()}-{secrets.token_hex(4)}")
+    with held(base, _FOLDER) as made:
+        with _unless_impossible(made):
+            _furnish(made, account)
+        yield Home(made, account, _environment(made), secrets.token_hex(16))
+
+
+@contextmanager
+def held(base: str, beginning: str) -> Iterator[str]:
+    """A new folder below `base`, ours alone, whose name begins so; then it is gone.
+
+    What killed runs left there under such names is removed first. Raises `NoServer`.
+    """
+    _remove_stale(base, beginning)
+    made = os.path.join(base, f"{beginning}{os.getpid()}-{secrets.token_hex(4)}")
     with _unless_impossible(made):
         os.mkdir(made, 0o700)
     lock = None
     try:
         with _unless_impossible(made):
             lock = _locked(made)
-            _furnish(made, account)
-        yield Home(made, account, _environment(made), secrets.token_hex(16))
+        yield made
     finally:
         _remove(made)
         if lock is not None:
@@ -160,7 +171,7 @@ def _unless_impossible(place: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise NoServer(f"{place} cannot be used for a server: {error.strerror}") from error
+        raise NoServer(f"{place} cannot be used: {error.strerror}") from error
 
 
 def _locked(folder: str) -> int | None:
@@ -176,12 +187,12 @@ def _locked(folder: str) -> int | None:
     return descriptor
 
 
-def _remove_stale(base: str) -> None:
+def _remove_stale(base: str, beginning: str) -> None:
     """Remove the folders of runs that were killed: those of ours that nobody holds any more."""
     for name in os.listdir(base):
         place = os.path.join(base, name)
-        pid = name.removeprefix(_FOLDER).partition("-")[0]
-        if not name.startswith(_FOLDER) or not pid.isdigit():
+        pid = name.removeprefix(beginning).partition("-")[0]
+        if not name.startswith(beginning) or not pid.isdigit():
             continue
         with suppress(FileNotFoundError):  # another run removes it at this moment
             found = os.lstat(place)

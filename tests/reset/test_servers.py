@@ -316,7 +316,7 @@ def test_a_server_that_is_in_use_is_not_taken_for_one_left_behind(
     renamed.symlink_to(used)
     with servers.start(machine, str(folder), os.environ):
         assert used.exists()
-    server_home._remove_stale(str(folder))
+    server_home._remove_stale(str(folder), "remigrate-server-")
     assert version(config)
     renamed.unlink()
     process.send_signal(signal.SIGINT)
@@ -385,7 +385,7 @@ def test_a_folder_that_cannot_be_used_is_named(vendor: servers.Vendor, tmp_path:
     file.touch()
     try:
         with (
-            pytest.raises(servers.NoServer, match="file/x cannot be used for a server: Not a dir"),
+            pytest.raises(servers.NoServer, match="file/x cannot be used: Not a dir"),
             servers.start(vendor, str(file / "x"), os.environ),
         ):
             pass

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
-import shutil
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from remigrate import drift, errors, git, runtime, servers
+from remigrate import drift, errors, git, runtime, server_home, servers
 from remigrate.outcome import ChangedFile, Check, Reset
 from remigrate.reset import changes, formatting, ground, keeping, squash, writing
 from remigrate.reset.request import PARTS
@@ -25,32 +23,11 @@ if TYPE_CHECKING:
     from remigrate.reset.ground import Ground
 
 _PREFIX = "remigrate-reset-"
-"""Of folders for scratch databases; the number of the process follows."""
+"""Of folders for scratch databases."""
 _OUTPUT = 1 << 28
 """Bytes that the project's code may print, the probe's answer among them."""
 _FAREWELL = 60.0
 """Seconds for dropping scratch databases."""
-
-
-def _sweep(place: str) -> None:
-    """Remove the folders of resets that were killed: of this user, with no such process."""
-    for name in os.listdir(place):
-        pid = name.removeprefix(_PREFIX).partition("-")[0]
-        path = os.path.join(place, name)
-        if name.startswith(_PREFIX) and pid.isdigit() and not _is_running(int(pid)):
-            with contextlib.suppress(OSError):
-                if os.lstat(path).st_uid == os.getuid():
-                    shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
 
 
 class Asked:
@@ -74,12 +51,13 @@ class Asked:
         self._lag: list[Any] = []
 
     def __enter__(self) -> Asked:
-        _sweep(tempfile.gettempdir())
-        prefix = f"{_PREFIX}{os.getpid()}-"
-        folder = self._ends.enter_context(
-            tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
-        )
-        self._folder = folder
+        try:
+            held = server_home.held(tempfile.gettempdir(), _PREFIX)
+            self._folder = folder = self._ends.enter_context(held)
+        except servers.NoServer as error:
+            raise errors.EnvironmentFailure(
+                f"there is no place for scratch databases: {error}", "Name a folder: TMPDIR=…"
+            ) from error
         if not self._named:
             self._servers["sqlite"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": folder}
         return self
