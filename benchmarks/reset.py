@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from benchmarks import dumps, environments, reset_projects, reset_table  # noqa: E402
-from benchmarks.measure import Command, once, output, say  # noqa: E402
+from benchmarks.measure import Command, Failed, once, output, say  # noqa: E402
 from benchmarks.reset_projects import Project, Tree  # noqa: E402
 
 _MIGRATE = """\
@@ -226,7 +226,12 @@ def main() -> int:
         for name in project.engines:
             if (given.only and project.name not in given.only) or given.engine not in (None, name):
                 continue
-            found = measured(project, name, command)
+            try:
+                found = measured(project, name, command)
+            except Failed as error:
+                say(f"{project.name} on {name} could not be measured: {error}")
+                wrong += 1
+                continue
             word = re.sub(r"\W+", "-", project.name)
             (results() / f"{word}.{name}.json").write_text(json.dumps(found, indent=1))
             say(reset_table.line(found))

@@ -61,7 +61,7 @@ class HandWritten(NamedTuple):
 
 
 class MigrateTime(NamedTuple):
-    """Seconds that ``migrate`` takes on an empty database."""
+    """Seconds of processor time that ``migrate`` takes on an empty database, a server's aside."""
 
     database: str
     before: float

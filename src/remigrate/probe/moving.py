@@ -133,6 +133,8 @@ class Moved(NamedTuple):
     state: Any
     """The project state afterwards; None when it failed."""
     seconds: float
+    processor: float
+    """Seconds of this process's processor time: another migration may run beside this one."""
 
 
 def migrate(
@@ -146,7 +148,11 @@ def migrate(
     that was applied. What a migration raises is returned; all else is raised.
     """
     watch = Watch(connection, after)
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
+
+    def took() -> tuple[float, float]:
+        return time.perf_counter() - started, time.process_time() - worked
+
     executor = MigrationExecutor(connection, watch.progress)
     executor.loader.check_consistent_history(connection)
     wanted = sorted(targets) if targets is not None else executor.loader.graph.leaf_nodes()
@@ -161,10 +167,10 @@ def migrate(
         failed = watch.failed(executor.loader, error)
         if failed is None or isinstance(error, KeyboardInterrupt):
             raise
-        return Moved(watch, failed, None, time.perf_counter() - started)
+        return Moved(watch, failed, None, *took())
     _settle(state)
     emit_post_migrate_signal(0, False, alias, apps=state.apps, plan=plan)
-    return Moved(watch, None, state, time.perf_counter() - started)
+    return Moved(watch, None, state, *took())
 
 
 def _settle(state: Any) -> None:

@@ -29,6 +29,7 @@ def prove(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
         return {"broken": _broken(probe, error)}
     found: dict[str, Any] = {"broken": None, "drift": drift, "conflicts": drift["conflicts"]}
     fresh = {"failed": moving.failure(probe, moved), "seconds": moved.seconds}
+    fresh["processor"] = moved.processor
     fresh["steps"] = len(moved.watch.applied)
     found["fresh"] = fresh
     if moved.failed:

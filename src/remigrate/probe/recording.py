@@ -119,6 +119,7 @@ class _Recording:
         return {
             "failed": moving.failure(probe, moved),
             "seconds": sum(each.seconds for each in self._moved),
+            "processor": sum(each.processor for each in self._moved),
             "steps": sum(len(each.watch.applied) for each in self._moved),
             "lagging": self._reached,
             "effects": [

@@ -132,7 +132,8 @@ def _refused(reset: Reset) -> Part:
 
 
 def _times(reset: Reset) -> Part:
-    head = "#### A fresh migrate\n\n| Database | Before | After | |\n|---|--:|--:|---|\n"
+    title = "#### A fresh migrate, in processor time"
+    head = f"{title}\n\n| Database | Before | After | |\n|---|--:|--:|---|\n"
     rows = tuple(
         f"| {_name(time.database)} | {words.took(time.before)} | {words.took(time.after)} "
         f"| {words.faster(time.before, time.after)} |\n"

@@ -193,7 +193,7 @@ def _check(entry: Check, page: _Page, applies: bool, mark: str, columns: str) ->
 
 def _times(reset: Reset, page: _Page) -> str:
     return page.block(
-        "A fresh migrate",
+        "A fresh migrate, in processor time",
         (
             f"  {visible(time.database)}  {words.took(time.before)} before, "
             f"{words.took(time.after)} after ({words.faster(time.before, time.after)})"

@@ -373,7 +373,7 @@ class Work:
 
     def _found(self, planned: Plan, offers: list[Offer], found: Trial) -> Found:
         assert found.judgement
-        old, new = self._record["seconds"], found.proof["fresh"]["seconds"]
+        old, new = self._record["processor"], found.proof["fresh"]["processor"]
         doubts = [self._doubts[app] for app in paths(planned) if app in self._doubts]
         doubts += self._not_run(planned)
         doubts += [*self._warnings, *found.judgement.warnings]
