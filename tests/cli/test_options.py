@@ -90,7 +90,7 @@ def test_the_help_teaches(shop: Project) -> None:
             assert option.name in check.partition("[tool.remigrate] in pyproject.toml may set:")[2]
     assert "exit codes:\n  0 drawn" in help_of(shop, "graph")
     reset = help_of(shop, "reset")
-    assert "exit codes:\n  0 done, with its proof" in reset
+    assert "exit codes:\n  0 written, or with --dry-run would be" in reset
     for strategy in options.STRATEGIES:
         assert re.search(rf"^  {strategy} +For [a-z]", reset, re.M)
     keys = reset.partition("[tool.remigrate] in pyproject.toml may set, for reset:")[2]
