@@ -23,13 +23,16 @@ from remigrate.reset.plan import Plan
 from remigrate.reset.segments import django_order
 from tests import judge
 from tests.judge import Declared, Ref, Tree
+from tests.reset import THOROUGH
 from tests.reset.test_plan import SETTINGS, after, key, project
 
 LABELS = ("a", "b", "c")
 
 
 thoroughly = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
+    max_examples=600 if THOROUGH else 80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.filter_too_much],
 )
 
 
