@@ -101,7 +101,6 @@ def test_trap_10_a_model_that_moved_between_apps_has_one_table(
     assert "shop_item" in project.shape("fresh")
 
 
-@pytest.mark.xfail(reason="no database behind is tried after a segment was cut")
 def test_trap_10_a_relation_that_got_a_model_of_its_own_keeps_its_table(tmp_path: Path) -> None:
     """The table behind a many-to-many field became a model, by SQL on the one side and state on the
     other, as Django's own documentation has it. In one migration with the table's creation it
