@@ -171,14 +171,17 @@ class Project:
         return Answer(done.returncode, replies, out, done.stderr.decode(errors="replace"))
 
     def manage(self, *args: str, answers: str = "") -> subprocess.CompletedProcess[str]:
-        """Django's own command, in the same interpreter."""
+        """Django's own command, in the same interpreter.
+
+        Without PATH: where Django finds black there, it lets it rewrite what it wrote.
+        """
         return subprocess.run(
             [PYTHON, "manage.py", *args],
             input=answers,
             capture_output=True,
             text=True,
             cwd=self.folder,
-            env=self.env,
+            env={**self.env, "PATH": os.defpath},
             timeout=60,
         )
 
