@@ -404,13 +404,34 @@ def segment_key(plan: Plan, label: str) -> Key:
     return next(s.key for s in plan.segments if s.label == label)
 
 
-def test_what_stays_between_cannot_guard_so_the_next_one_does() -> None:
+def test_what_stays_between_asks_by_itself() -> None:
     tree = SHOP | {
         "m": {"0001_m": d("a.0003_stock")},
         "b": {"0001_b": d("m.0001_m"), "0002_b": d("b.0001_b")},
     }
     plan = make(tree, "a", "b")
+    assert plan.guarded == ((key("m", "0001_m"), (segment_key(plan, "a"),)),)
+    assert segment(plan, "b.0001_squashed_0002_b").guards == ()
+
+
+def test_what_is_outside_of_the_repository_cannot_ask_so_the_next_one_does() -> None:
+    tree = SHOP | {"b": {"0001_b": d("log.0001_x"), "0002_b": d("b.0001_b")}}
+    outside = {("@log", "0001_x"): [key("a", "0003_stock")]}
+    plan = make(tree, "a", "b", outside=outside)
     assert segment(plan, "b.0001_squashed_0002_b").guards == (segment_key(plan, "a"),)
+
+
+def test_a_new_migration_that_stays_asks_for_all_of_its_app_and_the_next_one_for_nothing() -> None:
+    """It hangs on the first squash alone, and the second one would go unnoticed."""
+    new = {"0004_d": d("a.0001_a"), "0005_e": d("a.0004_d")}
+    tree = {**CUT, "a": {**CUT["a"], **new}}
+    landed = ["a.0001_a", "a.0002_b", "a.0003_c", "z.0001_z"]
+    plan = make(tree, "a", landed=landed, cuts=[key("a", name) for name in new])
+    squashes = tuple(s.key for s in plan.segments if s.written)
+    assert (key("a", "0004_d"), squashes) in plan.guarded
+    assert key("a", "0005_e") not in dict(plan.guarded)
+    assert make(tree, "a", landed=landed, guard=False).guarded == ()
+    assert make(tree, "a", landed=landed, keep_replaced=True).guarded == ()
 
 
 def test_the_first_new_migration_asks_for_all_of_its_app() -> None:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from remigrate.reset.ground import Ground
     from remigrate.reset.planned import Plan
 
-    Name = tuple[str, str]
-
 
 _NO_END = "\\ No newline at end of file\n"
 
@@ -46,15 +44,18 @@ def written(ground: Ground, planned: Plan, sources: Mapping[str, bytes]) -> list
     return changes
 
 
-def staying(ground: Ground, planned: Plan, message: str | None) -> list[FileChange]:
+def staying(ground: Ground, planned: Plan, message: str) -> list[FileChange]:
     """Migrations that stay: pointed anew, and guarded where they depend on a squash.
 
-    `message` is what a guard tells to do; None for no guards. Raises `Unedited`.
+    `message` is what a guard tells to do. Raises `Unedited`.
     """
     moves: dict[Key, dict[Any, Any]] = {}
     for each in planned.repoints:
         moves.setdefault(each.origin, {})[each.old] = each.new
-    asked = {} if message is None else _dependents(ground, planned)
+    asked = {
+        each.origin: {request.name(ground.graph, squash) for squash in each.squashes}
+        for each in planned.guarded
+    }
     gone = [request.name(ground.graph, key) for key in planned.deleted]
     changes = []
     for key in sorted({*moves, *asked}):
@@ -62,7 +63,7 @@ def staying(ground: Ground, planned: Plan, message: str | None) -> list[FileChan
         before = ground.read(migration)
         try:
             after = edits.repointed(before, moves[key]) if key in moves else before
-            if key in asked and message is not None:
+            if key in asked:
                 after = guards.guarded(after, asked[key], message, gone)
         except Uneditable as error:
             named = {*moves.get(key, {}).values(), *asked.get(key, ())}
@@ -70,25 +71,6 @@ def staying(ground: Ground, planned: Plan, message: str | None) -> list[FileChan
             raise Unedited(why, {label for label, _ in named}) from error
         changes.append(FileChange(migration.path, "change", after, before))
     return changes
-
-
-def _dependents(ground: Ground, planned: Plan) -> dict[Key, set[Name]]:
-    """Migrations that stay, and the squashes that they depend on."""
-    squashes = {
-        member: (segment.label, segment.name)
-        for segment in planned.segments
-        if segment.written and segment.landed
-        for member in segment.members
-    }
-    gone = {key for segment in planned.segments if segment.written for key in segment.members}
-    found: dict[Key, set[Name]] = {}
-    for key in ground.graph.nodes:
-        if key in ground.graph.files and key not in gone:
-            parents = ground.graph.parents[key]
-            asked = {squashes[parent] for parent in parents if parent in squashes}
-            if asked:
-                found[key] = asked
-    return found
 
 
 def view_of(changes: Collection[FileChange]) -> View:

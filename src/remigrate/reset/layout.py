@@ -8,7 +8,7 @@ from remigrate.labels import EXTERNAL, FIRST, LATEST
 from remigrate.model import Header, Key
 from remigrate.reset import names
 from remigrate.reset.old import end
-from remigrate.reset.planned import Name, Repoint, Segment
+from remigrate.reset.planned import Guarded, Name, Repoint, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -66,6 +66,13 @@ class Layout:
             if key not in gone and isinstance(migration.header, Header):
                 yield from self._changes(migration, "dependencies", migration.header.dependencies)
                 yield from self._changes(migration, "run_before", migration.header.run_before)
+
+    def guarded(self) -> Iterator[Guarded]:
+        """What stays, and has to ask for squashes before it runs."""
+        for at in self._order:
+            squashes = self._lagging(at) if self._stays(at) else set()
+            if squashes:
+                yield Guarded(self._keys[at], tuple(sorted(self._keys[one] for one in squashes)))
 
     # What is written, and its name
 
@@ -260,21 +267,29 @@ class Layout:
     def _lagging(self, at: int) -> set[int]:
         """Squashes that a guard has to ask for: those before it that no other guard asks for.
 
-        A migration that stays cannot ask, so what comes before it is asked for here.
+        An app outside of the repository cannot ask, so what comes before it is asked for here.
         """
-        part = self._parts[at]
         # Nothing may depend on what a database lacks: the first of the app that none can have
         # applied yet asks for all of the app.
-        found = set() if part.landed else self._squashes(part.app)
+        found = self._squashes(self._parts[at].app) if self._is_first_new(at) else set()
         seen, stack = {at}, [at]
         while stack:
             for before in self._parts[stack.pop()].before - seen:
                 seen.add(before)
                 if self._guards_something(before):
                     found.add(before)
-                elif before not in self._written:
+                elif before not in self._written and not self._stays(before):
                     stack.append(before)
         return found
+
+    def _stays(self, at: int) -> bool:
+        """Whether it is a file that stays, into which a guard can be put."""
+        return at not in self._written and self._parts[at].members[0] in self._old.graph.files
+
+    def _is_first_new(self, at: int) -> bool:
+        part = self._parts[at]
+        chain = self._chains[part.app] if part.target else []
+        return next((one for one in chain if not self._parts[one].landed), None) == at
 
     def _squashes(self, app: str) -> set[int]:
         return {at for at in self._chains[app] if self._guards_something(at)}

@@ -47,8 +47,8 @@ def make(
     squashes of squashes (6.0). `outside` adds what files do not show: parents of migrations as
     Django has resolved them, by key, for apps that are not in the tree (``("@auth", "0001_…")``)
     and for what they ask to run after; without it, circles through such apps are not seen. A new
-    segment begins at each of `cuts`. With
-    the strategy ``fresh`` everything is deleted, and landed and new are one.
+    segment begins at each of `cuts`. With the strategy ``fresh`` everything is deleted, and landed
+    and new are one.
     """
     fresh = strategy == "fresh"
     keep = keep_replaced and not fresh
@@ -74,6 +74,7 @@ def make(
         tuple(layout.segments()),
         tuple(layout.deleted()),
         tuple(layout.repoints()),
+        tuple(layout.guarded()),
         tuple(Refusal(app, labels.get(app, ""), refused[app]) for app in wanted if app in refused),
     )
 

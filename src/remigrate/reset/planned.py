@@ -50,6 +50,13 @@ class Repoint(NamedTuple):
     new: Name
 
 
+class Guarded(NamedTuple):
+    """A migration that stays, and the squashes that it must find complete before it runs."""
+
+    origin: Key
+    squashes: tuple[Key, ...]
+
+
 class Refusal(NamedTuple):
     """An app that was asked for and stays as it is."""
 
@@ -67,4 +74,5 @@ class Plan(NamedTuple):
     deleted: tuple[Key, ...]
     """Files that go; not those that a written segment takes the name of."""
     repoints: tuple[Repoint, ...]
+    guarded: tuple[Guarded, ...]
     refused: tuple[Refusal, ...]

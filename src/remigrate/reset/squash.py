@@ -355,9 +355,7 @@ class Work:
         return self._made[key]
 
     def _staying(self, planned: Plan) -> list[FileChange]:
-        options = self._options
-        guarded = options.guard and not options.keep_replaced and options.strategy == "squash"
-        return changes.staying(self._ground, planned, self._message() if guarded else None)
+        return changes.staying(self._ground, planned, self._message())
 
     # What is told
 
