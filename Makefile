@@ -23,7 +23,8 @@ demo: $(VENV)/.demo
 
 # pytest comes last: its own summary is what a reader of a log should see.
 test: lint
-	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(PYTEST)
+	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup \
+		--cov --cov-report=term:skip-covered $(PYTEST)
 
 lint: $(VENV)/.dev $(ACTIONLINT)/.done
 	$(BIN)/ruff check

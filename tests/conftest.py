@@ -30,6 +30,7 @@ _IDENTITY = {
     "GIT_COMMITTER_EMAIL": "ada@example.org",
     "GIT_CONFIG_NOSYSTEM": "1",
 }
+_OF_THE_MACHINE = ("container", "sandbox")
 _passed: set[str] = set()
 _home = pytest.StashKey[str]()
 
@@ -52,6 +53,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(config.stash[_home], ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares a fixture of its file runs in one process; so does all that shares the machine:
+    one Docker engine, and the users of the sandbox, whose processes are ended all at once."""
+    for item in items:
+        folder = item.path.parent.name
+        group = "machine" if folder in _OF_THE_MACHINE else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def _required() -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -11,7 +12,7 @@ from remigrate import __version__, arguments, console, errors, git
 from remigrate.options import Configuration, Options, from_file, merged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from remigrate.load import Cache
     from remigrate.model import Report
@@ -249,35 +250,41 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _reset(call: Call) -> int:
+@contextlib.contextmanager
+def _ending_by_signals() -> Iterator[None]:
+    """Scratch servers and folders go with us, also when the terminal is closed (but for nohup)."""
     import signal
 
+    ends = (signal.SIGTERM, signal.SIGHUP)
+    heard = [each for each in ends if signal.getsignal(each) != signal.SIG_IGN]
+    before = {each: signal.signal(each, _interrupt) for each in heard}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _reset(call: Call) -> int:
     from remigrate.report import reset_json, reset_text
     from remigrate.reset import asked, flow
 
     options = call.options
     asked.demand_sense(options, call.configuration.values)
-    repository = git.open_repository(options.path, call.environ)
-    # Scratch servers and folders go with us, also when the terminal is closed (but for nohup).
-    ends = (signal.SIGTERM, signal.SIGHUP)
-    heard = [each for each in ends if signal.getsignal(each) != signal.SIG_IGN]
-    before = {each: signal.signal(each, _interrupt) for each in heard}
-    try:
+    with _ending_by_signals():
+        repository = git.open_repository(options.path, call.environ)
         found = flow.run(repository, options, call.environ, disk_cache(call), call.say)
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-    call.say.done()
-    colored = call.say.colored and options.output is None
-    if options.reset_format == "json":
-        text = reset_json.render(found)
-    else:
-        text = reset_text.render(
-            found,
-            lambda words, color: console.painted(words, color, colored),
-            verbose=options.verbose,
-        )
-    call.say.result(text, options.output)
+        call.say.done()
+        colored = call.say.colored and options.output is None
+        if options.reset_format == "json":
+            text = reset_json.render(found)
+        else:
+            text = reset_text.render(
+                found,
+                lambda words, color: console.painted(words, color, colored),
+                verbose=options.verbose,
+            )
+        call.say.result(text, options.output)
     return flow.exit_code(found, options)
 
 
