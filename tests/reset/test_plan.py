@@ -457,6 +457,52 @@ def test_a_lone_new_migration_stays_and_no_guard_of_its_own_is_written(guard: bo
 # What stays
 
 
+LONG = {"a": chain("a", *(f"000{number}_x" for number in range(1, 6)))}
+
+
+def test_what_is_fixed_stays_between_two_squashes() -> None:
+    plan = make(LONG, fixed=[key("a", "0003_x")])
+    first, fixed, second, guard = plan.segments
+    assert (first.name, second.name) == ("0001_squashed_0002_x", "0004_squashed_0005_x")
+    assert fixed.members == (key("a", "0003_x"),)
+    assert not fixed.written
+    assert changes(plan) == [("a.0003_x", "0002_x", "0001_squashed_0002_x")]
+    assert ("a", "0003_x") in second.parents
+    assert guard.guards == (first.key, second.key)
+
+
+def test_what_is_fixed_asks_for_the_squash_before_it() -> None:
+    plan = make(LONG, fixed=[key("a", "0003_x")])
+    assert plan.guarded == ((key("a", "0003_x"), (plan.segments[0].key,)),)
+    assert plan.segments[2].guards == ()
+
+
+@pytest.mark.parametrize(("fixed", "written"), [(1, "0002_squashed_0005_x"), (2, "0003_squashed")])
+def test_the_first_migrations_can_stay_as_they_are(fixed: int, written: str) -> None:
+    plan = make(LONG, fixed=[key("a", f"000{number}_x") for number in range(1, fixed + 1)])
+    assert [s.written for s in plan.segments] == [*([False] * fixed), True, True]
+    assert plan.segments[fixed].name.startswith(written)
+    assert plan.guarded == ()
+
+
+def test_a_last_migration_that_stays_and_follows_all_needs_no_guard_on_top() -> None:
+    plan = make(LONG, fixed=[key("a", "0005_x")])
+    assert called(plan) == ["a.0001_squashed_0004_x"]
+
+
+def test_a_last_migration_that_stays_and_follows_a_part_alone_gets_a_guard_on_top() -> None:
+    """A database may have applied it, and lack what it does not depend on."""
+    tree = {"a": {"0001_x": d(), "0002_x": d(), "0003_x": d("a.0002_x")}}
+    plan = make(tree, fixed=[key("a", "0003_x")])
+    assert called(plan) == ["a.0001_squashed_0002_x", "a.0004_stop_if_lagging"]
+
+
+def test_nothing_is_shorter_where_every_other_migration_is_fixed() -> None:
+    plan = make(LONG, fixed=[key("a", "0002_x"), key("a", "0004_x")])
+    assert plan.segments == ()
+    assert plan.refused[0].why.startswith("nothing to shorten")
+
+
 def test_what_stays_is_pointed_at_the_squash() -> None:
     """Not at the guard: whoever has applied what is new has not applied that."""
     tree = SHOP | {"z": {"0001_z": d("a.0002_price"), "0002_z": d("z.0001_z", "a.0003_stock")}}

@@ -42,6 +42,8 @@ class World(NamedTuple):
     plain: Tree
     """Head without squashes, and with all that was ever replaced."""
     targets: tuple[str, ...]
+    fixed: frozenset[Ref]
+    """What must stay as it is."""
 
     @property
     def landed(self) -> set[Key]:
@@ -111,7 +113,14 @@ def worlds(draw: st.DrawFn) -> World:
                     if in_base:
                         del base[label][one]
     targets = draw(st.just(LABELS) | st.lists(st.sampled_from(LABELS), min_size=1, unique=True))
-    return World(head, base, plain, tuple(targets))
+    fixed = [
+        (label, name)
+        for label in LABELS
+        for name, found in head[label].items()
+        if any(inner == label for inner, _ in found.dependencies)
+    ]
+    stays = draw(st.just([]) | st.lists(st.sampled_from(fixed), unique=True)) if fixed else []
+    return World(head, base, plain, tuple(targets), frozenset(stays))
 
 
 def _squash(names: dict[str, Declared], label: str, inner: list[str]) -> Declared:
@@ -173,6 +182,7 @@ def planned(world: World, options: Options) -> tuple[graph.Graph, Plan]:
         nested=False,
         guard=options["guard"],
         keep_replaced=options["keep_replaced"],
+        fixed={key(*ref) for ref in world.fixed},
     )
     written = [s for s in plan.segments if s.written and s.members]
     event(f"written: {min(len(written), 4)}")
@@ -215,6 +225,8 @@ def test_every_landed_migration_is_replaced_once_or_stays(world: World, options:
     assert len(replaced) == len(set(replaced))
     for app in reset(world, plan):
         lone = {k for s in plan.segments if not s.written for k in s.members}
+        fixed = {key(*ref) for ref in world.fixed} & old.nodes.keys()
+        assert {one for one in fixed if one[0] == app} <= lone
         stay = lone | {k for one in lone for k in Old(old, world.landed).originals(one)}
         for row in world.rows:
             if row[0] == app:

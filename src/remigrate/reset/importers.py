@@ -45,14 +45,26 @@ class Importer(NamedTuple):
 
     @property
     def why(self) -> str:
-        """Why the migration has to stay for now, and how it could go."""
-        app, _, file = self.gone.rpartition("/")
+        """Why the migration cannot go, and how it could."""
+        return f"{self._what}, which would go: {self._way_out}"
+
+    @property
+    def staying(self) -> str:
+        """Why the migration has stayed, and how it could go."""
+        return f"{self._what}, so that stays as it is. To reset it too, {self._way_out}"
+
+    @property
+    def _what(self) -> str:
+        return f"{self.path}:{self.line} imports from {self.gone.rpartition('/')[2]}"
+
+    @property
+    def _way_out(self) -> str:
+        app = self.gone.rpartition("/")[0]
         home = app.rpartition("/")[0]
         taken = " and ".join(self.names) or "what it needs of it"
         return (
-            f"{self.path}:{self.line} imports from {file}, which would go: move {taken} to a "
-            f"module that stays, below {home or 'the top of the repository'} but outside of "
-            f"{app.rpartition('/')[2]}, and import it from there"
+            f"move {taken} to a module that stays, below {home or 'the top of the repository'} "
+            f"but outside of {app.rpartition('/')[2]}, and import it from there"
         )
 
 

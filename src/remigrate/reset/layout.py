@@ -52,7 +52,7 @@ class Layout:
             if self._parts[at].target:
                 yield self._segment(at)
                 if app in self._guards and self._chains[app][-1] == at:
-                    yield self._lone_guard(app, at)
+                    yield self._lone_guard(app)
 
     def deleted(self) -> list[Key]:
         """Files that go, apart from those that are written anew under the same name."""
@@ -77,16 +77,15 @@ class Layout:
     # What is written, and its name
 
     def _write(self, chain: list[int], place: int) -> bool:
-        members = self._parts[chain[place]].members
-        if self._fresh or len(members) > 1:
+        part = self._parts[chain[place]]
+        if self._fresh or len(part.members) > 1:
             return True
-        if not place:
+        if not place or part.fixed:
             return False
-        if not self._old.inside(self._old.graph.files[members[0]]):
+        if not self._old.inside(self._old.graph.files[part.members[0]]):
             return True
         # The ones before are decided on: `chain` is in order.
-        part, before = self._parts[chain[place]], self._parts[chain[place - 1]]
-        guarded = self._guard and part.landed and before.landed
+        guarded = self._guard and part.landed and self._parts[chain[place - 1]].landed
         return guarded and self._write(chain, place - 1)
 
     def _name(self, app: str, chain: list[int]) -> None:
@@ -98,9 +97,18 @@ class Layout:
                 name = make([name for _, name in members], place, taken)
                 taken.add(name.casefold())
                 self._keys[at] = (app, name)
-        if self._guards_something(chain[-1]):
+        if self._ends_unasked(chain):
             existing = [name for at in chain for _, name in self._parts[at].members]
             self._guards[app] = (app, names.guard(existing, taken))
+
+    def _ends_unasked(self, chain: list[int]) -> bool:
+        """Whether a database can have the last migration of an app and be behind on a squash."""
+        last = self._parts[chain[-1]]
+        if chain[-1] in self._written or not last.landed:  # the first new one asks for all
+            return self._guards_something(chain[-1])
+        above = self._old.graph.ancestors(last.members[0])
+        squashes = (self._parts[at] for at in self._squashes(last.app))
+        return any(not above.issuperset(squash.members) for squash in squashes)
 
     def _taken(self, app: str) -> set[str]:
         """Every name that the app has, had, or is believed to have."""
@@ -143,9 +151,10 @@ class Layout:
             guards=tuple(sorted(self._keys[one] for one in self._lagging(at))) if written else (),
         )
 
-    def _lone_guard(self, app: str, at: int) -> Segment:
+    def _lone_guard(self, app: str) -> Segment:
         label = self._old.graph.apps[app].label
-        parents = (self._ref(self._keys[at]),)
+        # Django drops a squash that a database is behind on: nothing may become a leaf by that.
+        parents = tuple(sorted(self._ref(self._keys[at]) for at in self._chains[app]))
         name = self._guards[app][1]
         guards = tuple(sorted(self._keys[one] for one in self._squashes(app)))
         return Segment(

@@ -40,6 +40,7 @@ def make(
     nested: bool = True,
     outside: Mapping[Key, Collection[Key]] | None = None,
     cuts: Collection[Key] = (),
+    fixed: Collection[Key] = (),
 ) -> Plan:
     """The plan for the apps with these package paths.
 
@@ -47,8 +48,9 @@ def make(
     squashes of squashes (6.0). `outside` adds what files do not show: parents of migrations as
     Django has resolved them, by key, for apps that are not in the tree (``("@auth", "0001_…")``)
     and for what they ask to run after; without it, circles through such apps are not seen. A new
-    segment begins at each of `cuts`. With the strategy ``fresh`` everything is deleted, and landed
-    and new are one.
+    segment begins at each of `cuts`; what is `fixed` stays as it is, but for what it depends on,
+    and must follow another migration of its app or be the only one that does not. With the strategy
+    ``fresh`` everything is deleted, and landed and new are one.
     """
     fresh = strategy == "fresh"
     keep = keep_replaced and not fresh
@@ -63,7 +65,7 @@ def make(
         refused = refusals.late(old, new, set(wanted) - set(refused)) | refused
     while True:
         rest = {app for app in wanted if app not in refused}
-        collapsed = segments.collapse(order, before, rest, new, cuts)
+        collapsed = segments.collapse(order, before, rest, new, cuts, () if fresh else fixed)
         layout = Layout(old, collapsed, fresh=fresh, keep=keep, guard=guard)
         idle = [app for app in sorted(rest) if not layout.shortens(app)]
         if not idle:

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 class Part:
     """A node of the collapsed graph: a segment of a target app, or any other migration."""
 
-    __slots__ = ("after", "app", "before", "landed", "members", "target")
+    __slots__ = ("after", "app", "before", "fixed", "landed", "members", "target")
 
-    def __init__(self, key: Key, *, landed: bool, target: bool) -> None:
+    def __init__(self, key: Key, *, landed: bool, target: bool, fixed: bool) -> None:
         self.app = key[0]
         self.landed = landed
         self.target = target
+        self.fixed = fixed
         self.members: list[Key] = []
         self.before: set[int] = set()
         self.after: set[int] = set()
@@ -137,24 +138,31 @@ def collapse(
     targets: Collection[str],
     new: Mapping[Key, Key],
     cuts: Collection[Key] = (),
+    fixed: Collection[Key] = (),
 ) -> Collapsed:
-    """The walk. `order` has all that landed before all of `new`; a segment begins at all `cuts`."""
+    """The walk. `order` has all that landed before all of `new`; a segment begins at all `cuts`.
+
+    What is `fixed` is on its own.
+    """
     graph = Collapsed()
     for key in order:
         parents = {graph.home[parent] for parent in before[key] if parent in graph.home}
         target = key[0] in targets
-        goes_on = target and key not in cuts
-        at = _open(graph, key[0], key not in new, parents) if goes_on else None
+        stays, landed = key in fixed, key not in new
+        goes_on = target and not stays and key not in cuts
+        at = _open(graph, key[0], landed, parents) if goes_on else None
         if at is None:
-            at = graph.begin(Part(key, landed=key not in new, target=target))
+            at = graph.begin(Part(key, landed=landed, target=target, fixed=stays))
         graph.join(key, at, parents)
     return graph
 
 
 def _open(graph: Collapsed, app: str, landed: bool, parents: set[int]) -> int | None:
-    """The app's last segment, unless it is of the other kind or a circle would be closed."""
+    """The app's last segment, unless it is of another kind or a circle would be closed."""
     chain = graph.chains.get(app)
-    if not chain or graph.parts[chain[-1]].landed != landed:
+    if not chain:
         return None
     at = chain[-1]
+    if graph.parts[at].fixed or graph.parts[at].landed != landed:
+        return None
     return None if graph.reaches(at, parents - {at}) else at

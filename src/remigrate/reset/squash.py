@@ -9,10 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from remigrate.model import Broken
 from remigrate.outcome import MigrateTime, Refused
-from remigrate.reader import parse
-from remigrate.reset import changes, computed, guards, importers, plan, prove, request, trial
+from remigrate.reset import changes, plan, prove, reasons, request, trial
 from remigrate.reset import record as recorded
 from remigrate.reset.found import Found, apps, hand_written, paths
 from remigrate.view import View
@@ -29,18 +27,8 @@ if TYPE_CHECKING:
 
     Ask = Callable[[str, View, Mapping[str, Any]], dict[str, Any]]
     Format = Callable[[Mapping[str, bytes]], Mapping[str, bytes]]
-
-
-_IDLE = "nothing to shorten"
 _NOT_INSTALLED = "the project's settings do not install it, so nobody can tell what it does"
-
-
 _OTHER = "The database {} of the settings was left out: only the default one is proved."
-_NO_SHORTER = (
-    "nothing to shorten: its {} migrations would become {}, as a guard goes with a squash "
-    "(--no-guard writes none)"
-)
-_DONE = "nothing to shorten: it has a squash and its guard"
 
 
 class Work:
@@ -57,10 +45,8 @@ class Work:
     ) -> None:
         self._ground, self._options = ground, options
         self._ask, self._format, self._say, self._remark = ask, formatted, say, remark
-        self._refused: dict[str, str] = {}
+        self._reasons = reasons.Reasons(ground, fresh=options.strategy == "fresh")
         self._cuts: set[Key] = set()
-        self._doubts: dict[str, str] = {}
-        self._warnings: list[str] = []
         self._outside: dict[Key, list[Key]] = {}
         self._record: dict[str, Any] = {}
         self._offered: dict[str, Offer] = {}
@@ -68,15 +54,13 @@ class Work:
 
     def run(self) -> Found:
         """Find new histories that are the same; apps for which there is none are refused."""
-        self._refuse_done()
-        self._refuse_edited()
+        self._reasons.find()
         self._keep_new_apart()
-        self._refuse_computed()
         while True:
             planned = self._plan()
             if not any(segment.written for segment in planned.segments):
                 return Found(refused=self._told(planned))
-            if self._refuse_idle(planned) or self._refuse_needed(planned):
+            if self._reasons.forbid(planned):
                 continue
             if not self._record:
                 self._migrate_old(planned)
@@ -92,16 +76,13 @@ class Work:
             )
             if not found.given_up or (self._options.accept_differences and found.runs):
                 return self._found(planned, offers, found)
-            cuts = self._cuts_for(planned, offers, found)
-            if cuts - self._cuts:
-                self._cuts |= cuts
-                continue
-            for each in found.given_up:
-                self._refused[self._path(each.label)] = each.why
+            if not self._cut(planned, offers, found):
+                for each in found.given_up:
+                    self._reasons.refuse(self._path(each.label), each.why)
 
-    def _cuts_for(self, planned: Plan, offers: list[Offer], found: Trial) -> set[Key]:
-        """Where to cut the segment that failed: the old migration that did not get through becomes
-        a segment of its own."""
+    def _cut(self, planned: Plan, offers: list[Offer], found: Trial) -> bool:
+        """Whether the segment that failed could be cut: the old migration that did not get through
+        becomes a segment of its own."""
         failed = found.judgement.failed if found.judgement else None
         for segment, offer in zip(_written(planned), offers, strict=True):
             if offer.name == failed and found.judgement and len(segment.members) > 1:
@@ -109,29 +90,10 @@ class Work:
                 names = [name for _, name in segment.members]
                 if origin and origin[1] in names:
                     at = names.index(origin[1])
-                    return set(segment.members[max(at, 1) : at + 2])
-        return set()
-
-    def _refuse_computed(self) -> None:
-        graph = self._ground.graph
-        for key, migration in sorted(graph.files.items()):
-            if isinstance(migration.header, Broken):  # the plan refuses its app
-                continue
-            if key[0] in self._ground.targets and key[0] not in self._refused:
-                for doubt in computed.doubts(self._ground.read(migration)):
-                    words = f"{migration.path}:{doubt.line}: {doubt.why}"
-                    if doubt.serious:
-                        self._refused[key[0]] = words
-                    else:
-                        self._doubts[key[0]] = f"{words}; what holds here and now is written"
-
-    def _refuse_edited(self) -> None:
-        """Apps of which databases at base are not what their files would make."""
-        for app, words in self._ground.edited.items():
-            if app in self._ground.targets:
-                self._refused[app] = f"{words} Put it back first (RM203)."
-            else:
-                self._warnings.append(words)
+                    cuts = set(segment.members[max(at, 1) : at + 2]) - self._cuts
+                    self._cuts |= cuts
+                    return bool(cuts)
+        return False
 
     def _keep_new_apart(self) -> None:
         """What has not landed stays as its author wrote it, one migration after the other: it will
@@ -140,16 +102,6 @@ class Work:
         if self._options.strategy == "squash":
             self._cuts |= {key for key in graph.nodes if key not in landed}
 
-    def _refuse_done(self) -> None:
-        """Apps that were reset already: a squash, and a guard on top of it."""
-        graph, read = self._ground.graph, self._ground.read
-        for app in self._ground.targets:
-            own = [graph.files[key] for key in graph.nodes if key[0] == app and key in graph.files]
-            if any(isinstance(each.header, Broken) for each in own):
-                continue
-            if len(own) == 2 and any(guards.is_guard_alone(parse(read(each))) for each in own):
-                self._refused[app] = _DONE
-
     # The plan
 
     def _plan(self) -> Plan:
@@ -157,13 +109,14 @@ class Work:
         return plan.make(
             self._ground.graph,
             self._ground.landed,
-            [app for app in self._ground.targets if app not in self._refused],
+            [app for app in self._ground.targets if app not in self._reasons.refused],
             strategy="fresh" if options.strategy == "fresh" else "squash",
             keep_replaced=options.keep_replaced,
             guard=options.guard,
             nested=False,
             outside=self._outside,
             cuts=self._cuts,
+            fixed=self._reasons.fixed,
         )
 
     def _path(self, label: str) -> str:
@@ -177,13 +130,15 @@ class Work:
     def _told(self, planned: Plan) -> tuple[Refused, ...]:
         given_up = [
             Refused(self._label(app), why)
-            for app, why in sorted(self._refused.items())
-            if self._ground.named or (why != _NOT_INSTALLED and not why.startswith(_IDLE))
+            for app, why in sorted(self._reasons.refused.items())
+            if self._ground.named or (why != _NOT_INSTALLED and not why.startswith(reasons.IDLE))
         ]
         idle = [
-            Refused(each.label or each.app, each.why)
+            Refused(each.label or each.app, "; ".join([*staying, each.why]))
             for each in planned.refused
-            if self._ground.named or not each.why.startswith(_IDLE)
+            if (staying := self._reasons.staying(each.app))
+            or self._ground.named
+            or not each.why.startswith(reasons.IDLE)
         ]
         return (*given_up, *idle)
 
@@ -222,7 +177,7 @@ class Work:
             if (self._label(app), app) not in installed:
                 why = _NOT_INSTALLED
             if why:
-                self._refused[app] = why
+                self._reasons.refuse(app, why)
         labels, home = self._ground.graph.labels, self._ground.targets[0]
         self._outside = recorded.outside(record, labels, home)
 
@@ -303,41 +258,6 @@ class Work:
             else ["base"]
         )
 
-    def _refuse_idle(self, planned: Plan) -> bool:
-        """Whether an app was refused that would get no shorter: a squash, and the guard on it."""
-        graph = self._ground.graph
-        found = False
-        for app in paths(planned):
-            before = sum(1 for key in graph.nodes if key[0] == app)
-            after = sum(1 for segment in planned.segments if segment.app == app)
-            if after >= before:
-                self._refused[app] = _NO_SHORTER.format(before, after)
-                found = True
-        return found
-
-    def _refuse_needed(self, planned: Plan) -> bool:
-        """Whether an app was refused, as something that stays needs what would go."""
-        rewritten = {
-            f"{each.app}/{each.name}.py": each.app for each in planned.segments if each.written
-        }
-        files = {self._ground.graph.files[key].path: key[0] for key in planned.deleted}
-        refused = False
-        for found in importers.found(self._ground.importing, {**rewritten, **files}):
-            app = {**rewritten, **files}[found.gone]
-            (self._doubts if found.is_test else self._refused).setdefault(app, found.why)
-            refused |= not found.is_test
-        return refused or self._refuse_uneditable(planned)
-
-    def _refuse_uneditable(self, planned: Plan) -> bool:
-        """Whether an app was refused, as a migration that stays cannot be pointed at its squash."""
-        try:
-            self._staying(planned)
-        except changes.Unedited as error:
-            self._refused.update({self._path(label): str(error) for label in error.labels})
-        else:
-            return False
-        return True
-
     def _changes(
         self, planned: Plan, offers: list[Offer], ways: Mapping[Name, str]
     ) -> tuple[FileChange, ...]:
@@ -372,9 +292,9 @@ class Work:
     def _found(self, planned: Plan, offers: list[Offer], found: Trial) -> Found:
         assert found.judgement
         old, new = self._record["processor"], found.proof["fresh"]["processor"]
-        doubts = [self._doubts[app] for app in paths(planned) if app in self._doubts]
+        doubts = [words for app in paths(planned) for words in self._reasons.of(app)]
         doubts += self._not_run(planned)
-        doubts += [*self._warnings, *found.judgement.warnings]
+        doubts += [*self._reasons.warnings, *found.judgement.warnings]
         doubts += [_OTHER.format(alias) for alias in self._record["aliases"]]
         return Found(
             self._changes(planned, offers, found.ways),
