@@ -22,6 +22,8 @@ HEAD = "from django.db import migrations, models\n\n\n"
 ADD = 'migrations.AddField("item", "c", models.IntegerField(null=True))'
 DEPENDS = '    dependencies = [("shop", "0001_squashed_0002_b")]\n'
 
+CHOOSING = "class Migration(migrations.Migration):\n" + DEPENDS + "    if {}migrations:\n"
+
 
 def kind(value: str, attribute: str = "operations") -> str:
     return f"class Migration(migrations.Migration):\n{DEPENDS}    {attribute} = {value}\n"
@@ -67,8 +69,10 @@ SHAPES = {
     + f"    operations = [{ADD}]\n",
     "more at the end": HEAD + kind("[]") + f"    operations += [{ADD}]\n",
     "below another class": HEAD + "class Old:\n    operations = []\n\n\n" + kind(f"[{ADD}]"),
+    "chosen": HEAD + CHOOSING.format("") + f"        operations = [{ADD}]\n",
+    "chosen by nothing": HEAD + CHOOSING.format("not ") + f"        operations = [{ADD}]\n",
 }
-WRITTEN = sorted(set(SHAPES) - {"a sum"})
+WRITTEN = sorted(set(SHAPES) - {"a sum", "chosen", "chosen by nothing"})
 
 
 def insert(source: str, *squashes: tuple[str, str], gone: tuple[tuple[str, str], ...] = ()) -> str:
@@ -95,7 +99,7 @@ except CommandError as error:
 """
 
 
-@pytest.mark.parametrize("shape", WRITTEN)
+@pytest.mark.parametrize("shape", sorted(SHAPES))
 def test_the_guard_runs_before_all_else(process: Interpreter, shape: str) -> None:
     text = insert(SHAPES[shape])
     process.forget()

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     Edit = tuple[int, int, bytes]
 
+_SET_OR_NOT = b'locals().get("operations", ())'
+"""In a class where what sets them may not run."""
+
 
 def is_guard_alone(tree: ast.Module | Broken) -> bool:
     """Whether a migration does nothing but to guard."""
@@ -83,7 +86,7 @@ def _first(page: Page, call: bytes) -> Edit:
     if node is None:
         raise Uneditable("it has no operations of its own", page.migration.lineno)
     if not isinstance(value, ast.List):
-        return _in_front(page, call)
+        return _in_front(page, call, b"operations" if value else _SET_OR_NOT)
     if not value.elts:
         place = page.span(value)[0] + 1
         return place, place, call
@@ -94,14 +97,14 @@ def _first(page: Page, call: bytes) -> Edit:
     return first, first, call + b"," + page.newline + indent
 
 
-def _in_front(page: Page, call: bytes) -> Edit:
+def _in_front(page: Page, call: bytes, rest: bytes) -> Edit:
     """The edit that puts it before a list that is not written out: below all that makes it."""
     start, _ = page.span(page.migration.body[0])
     end = page.span(page.migration.body[-1])[1]
     indent = page.indentation(start)
     if indent is None:
         raise Uneditable("its body stands on the line of the class", page.migration.lineno)
-    line = indent + b"operations = [" + call + b", *operations]"
+    line = indent + b"operations = [" + call + b", *" + rest + b"]"
     below = page.line_end(end)
     if below is None:
         return end, end, page.newline * 2 + line
