@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from remigrate.labels import EXTERNAL, FIRST, LATEST
 from remigrate.model import Header, Key
 from remigrate.reset import names
+from remigrate.reset.asking import Asking
 from remigrate.reset.old import end
 from remigrate.reset.planned import Guarded, Name, Repoint, Segment
 
@@ -35,8 +36,10 @@ class Layout:
         self._keys = {at: part.members[0] for at, part in enumerate(self._parts)}
         self._guards: dict[str, Key] = {}
         """Migrations that are nothing but a guard, by app."""
-        for app, chain in self._chains.items():
+        for chain in self._chains.values():
             self._written |= {at for place, at in enumerate(chain) if self._write(chain, place)}
+        self._asking = Asking(old, collapsed, self._written, guard=self._guard)
+        for app, chain in self._chains.items():
             self._name(app, chain)
         self._pushed = self._ordered_from_elsewhere()
         self._ends: dict[tuple[str, str], Key | None] = {}
@@ -70,9 +73,9 @@ class Layout:
     def guarded(self) -> Iterator[Guarded]:
         """What stays, and has to ask for squashes before it runs."""
         for at in self._order:
-            squashes = self._lagging(at) if self._stays(at) else set()
+            squashes = self._asking.asked(at) if self._asking.stays(at) else set()
             if squashes:
-                yield Guarded(self._keys[at], tuple(sorted(self._keys[one] for one in squashes)))
+                yield Guarded(self._keys[at], self._named(squashes))
 
     # What is written, and its name
 
@@ -97,18 +100,9 @@ class Layout:
                 name = make([name for _, name in members], place, taken)
                 taken.add(name.casefold())
                 self._keys[at] = (app, name)
-        if self._ends_unasked(chain):
+        if self._asking.is_open(app):
             existing = [name for at in chain for _, name in self._parts[at].members]
             self._guards[app] = (app, names.guard(existing, taken))
-
-    def _ends_unasked(self, chain: list[int]) -> bool:
-        """Whether a database can have the last migration of an app and be behind on a squash."""
-        last = self._parts[chain[-1]]
-        if chain[-1] in self._written or not last.landed:  # the first new one asks for all
-            return self._guards_something(chain[-1])
-        above = self._old.graph.ancestors(last.members[0])
-        squashes = (self._parts[at] for at in self._squashes(last.app))
-        return any(not above.issuperset(squash.members) for squash in squashes)
 
     def _taken(self, app: str) -> set[str]:
         """Every name that the app has, had, or is believed to have."""
@@ -116,10 +110,6 @@ class Layout:
         known: list[Iterable[Key]] = [graph.files, graph.references, self._old.rows]
         known += [self._old.originals(key) for key in graph.squashes]
         return {name.casefold() for keys in known for path, name in keys if path == app}
-
-    def _guards_something(self, at: int) -> bool:
-        """Whether a database that is behind on this segment has to be stopped."""
-        return self._guard and at in self._written and self._parts[at].landed
 
     def _gone(self) -> set[Key]:
         """Files that a written segment stands for."""
@@ -148,7 +138,7 @@ class Layout:
             initial=self._is_initial(at),
             landed=part.landed,
             written=written,
-            guards=tuple(sorted(self._keys[one] for one in self._lagging(at))) if written else (),
+            guards=self._named(self._asking.asked(at)) if written else (),
         )
 
     def _lone_guard(self, app: str) -> Segment:
@@ -156,10 +146,13 @@ class Layout:
         # Django drops a squash that a database is behind on: nothing may become a leaf by that.
         parents = tuple(sorted(self._ref(self._keys[at]) for at in self._chains[app]))
         name = self._guards[app][1]
-        guards = tuple(sorted(self._keys[one] for one in self._squashes(app)))
+        guards = self._named(self._asking.squashes(app))
         return Segment(
             app, label, name, (), (), parents, (), (), False, False, written=True, guards=guards
         )
+
+    def _named(self, parts: Iterable[int]) -> tuple[Key, ...]:
+        return tuple(sorted(self._keys[at] for at in parts))
 
     def _ref(self, key: Key) -> Name:
         return (self._old.graph.apps[key[0]].label, key[1])
@@ -272,36 +265,6 @@ class Layout:
                     elif node is not None and node[0] != self._parts[at].app:
                         found.add(self._ref(self._keys[self._home[node]]))
         return found
-
-    def _lagging(self, at: int) -> set[int]:
-        """Squashes that a guard has to ask for: those before it that no other guard asks for.
-
-        An app outside of the repository cannot ask, so what comes before it is asked for here.
-        """
-        # Nothing may depend on what a database lacks: the first of the app that none can have
-        # applied yet asks for all of the app.
-        found = self._squashes(self._parts[at].app) if self._is_first_new(at) else set()
-        seen, stack = {at}, [at]
-        while stack:
-            for before in self._parts[stack.pop()].before - seen:
-                seen.add(before)
-                if self._guards_something(before):
-                    found.add(before)
-                elif before not in self._written and not self._stays(before):
-                    stack.append(before)
-        return found
-
-    def _stays(self, at: int) -> bool:
-        """Whether it is a file that stays, into which a guard can be put."""
-        return at not in self._written and self._parts[at].members[0] in self._old.graph.files
-
-    def _is_first_new(self, at: int) -> bool:
-        part = self._parts[at]
-        chain = self._chains[part.app] if part.target else []
-        return next((one for one in chain if not self._parts[one].landed), None) == at
-
-    def _squashes(self, app: str) -> set[int]:
-        return {at for at in self._chains[app] if self._guards_something(at)}
 
     # Files that stay
 
