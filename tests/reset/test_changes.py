@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from remigrate.reset.changes import diff, view_of
-from remigrate.reset.writing import FileChange
+from remigrate.reset.file_change import FileChange
 from remigrate.view import View
 
 CHANGES = (
-    FileChange("shop/migrations/0002_b.py", "change", b"after\n", b"before\n"),
-    FileChange("shop/migrations/0001_squashed.py", "add", b"new\nfile\n", b""),
-    FileChange("shop/migrations/0001_a.py", "delete", b"", b"old\n"),
+    FileChange("shop/migrations/0002_b.py", b"before\n", b"after\n"),
+    FileChange("shop/migrations/0001_squashed.py", None, b"new\nfile\n"),
+    FileChange("shop/migrations/0001_a.py", b"old\n", None),
 )
 
 
@@ -59,11 +59,11 @@ def test_git_can_apply_what_is_shown(tmp_path: Path, before: bytes, after: bytes
     (tmp_path / "file.py").write_bytes(before)
     (tmp_path / "gone.py").write_bytes(before)
     changes = [
-        FileChange("file.py", "change", after, before),
-        FileChange("made.py", "add", after, b""),
+        FileChange("file.py", before, after),
+        FileChange("made.py", None, after),
     ]
     if before:
-        changes.append(FileChange("gone.py", "delete", b"", before))
+        changes.append(FileChange("gone.py", before, None))
     done = subprocess.run(
         ["git", "apply", "--whitespace=nowarn", "-"],
         input=diff(changes).encode(),

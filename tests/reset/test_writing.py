@@ -20,17 +20,21 @@ import pytest
 from remigrate import git
 from remigrate.errors import RepositoryFailure
 from remigrate.reset import lock, writing
-from remigrate.reset.writing import FileChange
+from remigrate.reset.file_change import FileChange
 from tests.reset import THOROUGH
 
 Tree = dict[str, tuple[int, bytes]]
 
 WRITER = """
 import json, os, signal, sys
-from remigrate.reset.writing import FileChange, write
+from remigrate.reset.file_change import FileChange
+from remigrate.reset.writing import write
 
 asked = json.load(sys.stdin)
-changes = [FileChange(c[0], c[1], c[2].encode(), c[3].encode()) for c in asked["changes"]]
+changes = [
+    FileChange(path, *(None if text is None else text.encode() for text in texts))
+    for path, *texts in asked["changes"]
+]
 us, count = os.getpid(), 0
 
 def step(said):
@@ -84,11 +88,11 @@ def resetting(files: dict[str, bytes]) -> list[FileChange]:
     for path, before in files.items():
         if path.endswith("0001_old.py"):
             folder = path.rpartition("/")[0]
-            changes.append(FileChange(path, "change", b"# rewritten\n", before))
-            changes.append(FileChange(f"{folder}/0001_squashed.py", "add", b"# squashed\n", b""))
-            changes.append(FileChange(f"{folder}/guards/__init__.py", "add", b"", b""))
+            changes.append(FileChange(path, before, b"# rewritten\n"))
+            changes.append(FileChange(f"{folder}/0001_squashed.py", None, b"# squashed\n"))
+            changes.append(FileChange(f"{folder}/guards/__init__.py", None, b""))
         elif path.endswith("_old.py"):
-            changes.append(FileChange(path, "delete", b"", before))
+            changes.append(FileChange(path, before, None))
     return changes
 
 
@@ -96,8 +100,8 @@ def after(old: Tree, changes: list[FileChange]) -> Tree:
     new = dict(old)
     for change in changes:
         mode = new.pop(change.path, (0o644, b""))[0]
-        if change.action != "delete":
-            new[change.path] = (mode, change.content)
+        if change.after is not None:
+            new[change.path] = (mode, change.after)
     return dict(sorted(new.items()))
 
 
@@ -128,7 +132,10 @@ class Project:
 
     def writer(self, **asked: object) -> subprocess.Popen[str]:
         """Another process that writes the reset."""
-        changes = [(c.path, c.action, c.content.decode(), c.before.decode()) for c in self.changes]
+        changes = [
+            (path, *(None if content is None else content.decode() for content in contents))
+            for path, *contents in self.changes
+        ]
         program = subprocess.Popen(
             [sys.executable, "-c", WRITER],
             stdin=subprocess.PIPE,
@@ -201,7 +208,7 @@ def test_every_file_is_as_asked_and_nothing_else_is_left(tmp_path: Path, with_gi
 
 def test_modes_are_kept_and_line_endings_are_those_given(project: Project) -> None:
     [change] = [c for c in project.changes if c.path == "app0/migrations/0001_old.py"]
-    writing.write(str(project.top), [change._replace(content=b"# one\r\n# two\n")])
+    writing.write(str(project.top), [change._replace(after=b"# one\r\n# two\n")])
     path = project.top / change.path
     assert path.read_bytes() == b"# one\r\n# two\n"
     assert path.stat().st_mode & 0o777 == 0o755
@@ -271,15 +278,15 @@ def test_nothing_to_write_is_nothing_done(project: Project) -> None:
     ["../out.py", "/etc/out.py", "a/../../out.py", ".git/hooks/x", "a//b.py", "", "A/.GIT/x"],
 )
 def test_a_path_outside_the_work_tree_is_refused(project: Project, path: str) -> None:
-    assert "is not a path in the work tree" in refused(project, FileChange(path, "add", b"x", b""))
+    assert "is not a path in the work tree" in refused(project, FileChange(path, None, b"x"))
 
 
 def test_a_path_through_a_symbolic_link_is_refused(project: Project, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (project.top / "linked").symlink_to(tmp_path / "elsewhere")
     (project.top / "file.py").symlink_to(tmp_path / "elsewhere/file.py")
-    assert "a symbolic link" in refused(project, FileChange("linked/x.py", "add", b"x", b""))
-    assert "a symbolic link" in refused(project, FileChange("file.py", "add", b"x", b""))
+    assert "a symbolic link" in refused(project, FileChange("linked/x.py", None, b"x"))
+    assert "a symbolic link" in refused(project, FileChange("file.py", None, b"x"))
     assert not list((tmp_path / "elsewhere").iterdir())
 
 
@@ -308,7 +315,7 @@ def test_two_changes_of_one_file_are_refused(project: Project) -> None:
 
 
 def test_the_package_itself_is_never_deleted(project: Project) -> None:
-    change = FileChange("app0/migrations/__init__.py", "delete", b"", b"")
+    change = FileChange("app0/migrations/__init__.py", b"", None)
     assert "__init__.py would be deleted" in refused(project, change)
 
 
@@ -350,7 +357,7 @@ def test_a_folder_that_is_not_writable_is_refused_before_anything_is_changed(
 
 def test_a_file_too_large_to_be_written_changes_nothing(project: Project) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    large = FileChange("app0/migrations/0002_large.py", "add", b"#" * 5000, b"")
+    large = FileChange("app0/migrations/0002_large.py", None, b"#" * 5000)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
     try:
         why = refused(project, *project.changes, large)
@@ -380,7 +387,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[Path], None]]:
 def test_a_full_disk_changes_nothing(tmp_path: Path, small_disk: Callable[[Path], None]) -> None:
     small_disk(tmp_path / "top")
     project = Project(tmp_path / "top", apps=1, length=3, git=False)
-    large = FileChange("app0/migrations/0002_large.py", "add", b"#" * 100_000, b"")
+    large = FileChange("app0/migrations/0002_large.py", None, b"#" * 100_000)
     assert "No space left" in refused(project, *project.changes, large)
 
 
@@ -390,7 +397,7 @@ def test_a_folder_on_another_disk_is_written_too_or_nothing_is(
 ) -> None:
     small_disk(tmp_path / "top/app1/migrations")
     project = Project(tmp_path / "top")
-    large = FileChange("app1/migrations/0002_large.py", "add", b"#" * 100_000, b"")
+    large = FileChange("app1/migrations/0002_large.py", None, b"#" * 100_000)
     with pytest.raises(RepositoryFailure, match=r"could not be written: .*No space left"):
         writing.write(str(project.top), [*project.changes, large])
     assert not project.is_new()
@@ -556,7 +563,7 @@ def test_the_next_run_says_that_it_finished_the_reset(project: Project, tmp_path
 
 def test_a_reset_first_finishes_the_one_before(project: Project, tmp_path: Path) -> None:
     half_way(project, tmp_path)
-    writing.write(str(project.top), [FileChange("app0/new.py", "add", b"", b"")])
+    writing.write(str(project.top), [FileChange("app0/new.py", None, b"")])
     assert tree(project.top) == dict(sorted((project.new | {"app0/new.py": (0o644, b"")}).items()))
 
 
@@ -579,7 +586,7 @@ def test_an_edit_after_the_kill_stops_the_recovery(project: Project, tmp_path: P
 def test_a_tree_that_was_put_back_by_hand_stays_so(project: Project, tmp_path: Path) -> None:
     half_way(project, tmp_path)
     for change in project.changes:
-        if change.action == "add":
+        if change.before is None:
             (project.top / change.path).unlink(missing_ok=True)
         else:
             (project.top / change.path).write_bytes(change.before)

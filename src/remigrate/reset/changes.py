@@ -6,8 +6,8 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from remigrate.reset import edits, guards, request
+from remigrate.reset.file_change import FileChange
 from remigrate.reset.page import Uneditable
-from remigrate.reset.writing import FileChange
 from remigrate.view import View
 
 if TYPE_CHECKING:
@@ -33,14 +33,12 @@ def written(ground: Ground, planned: Plan, sources: Mapping[str, bytes]) -> list
     """New files, by path, and the deletion of what they stand for."""
     old = {migration.path: migration for migration in ground.graph.files.values()}
     changes = [
-        FileChange(path, "change", content, ground.read(old[path]))
-        if path in old
-        else FileChange(path, "add", content, b"")
+        FileChange(path, ground.read(old[path]) if path in old else None, content)
         for path, content in sources.items()
     ]
     for key in planned.deleted:
         migration = ground.graph.files[key]
-        changes.append(FileChange(migration.path, "delete", b"", ground.read(migration)))
+        changes.append(FileChange(migration.path, ground.read(migration), None))
     return changes
 
 
@@ -69,15 +67,15 @@ def staying(ground: Ground, planned: Plan, message: str) -> list[FileChange]:
             named = {*moves.get(key, {}).values(), *asked.get(key, ())}
             why = f"{migration.path}:{error.line} depends on it, and {error.reason}"
             raise Unedited(why, {label for label, _ in named}) from error
-        changes.append(FileChange(migration.path, "change", after, before))
+        changes.append(FileChange(migration.path, before, after))
     return changes
 
 
 def view_of(changes: Collection[FileChange]) -> View:
     """The work tree as it will be."""
     return View(
-        {each.path: each.content for each in changes if each.action != "delete"},
-        tuple(each.path for each in changes if each.action == "delete"),
+        {each.path: each.after for each in changes if each.after is not None},
+        tuple(each.path for each in changes if each.after is None),
     )
 
 
@@ -85,9 +83,11 @@ def diff(changes: Collection[FileChange]) -> str:
     """All changes in the form of a unified diff."""
     parts = []
     for each in sorted(changes):
-        old = "/dev/null" if each.action == "add" else f"a/{each.path}"
-        new = "/dev/null" if each.action == "delete" else f"b/{each.path}"
-        found = difflib.unified_diff(_lines(each.before), _lines(each.content), old, new)
+        old = "/dev/null" if each.before is None else f"a/{each.path}"
+        new = "/dev/null" if each.after is None else f"b/{each.path}"
+        found = difflib.unified_diff(
+            _lines(each.before or b""), _lines(each.after or b""), old, new
+        )
         parts += [line if line.endswith("\n") else f"{line}\n{_NO_END}" for line in found]
     return "".join(parts)
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from remigrate.model import Header
 from remigrate.reset import edits
+from remigrate.reset.file_change import FileChange
 from remigrate.reset.page import Uneditable
-from remigrate.reset.strategy import FileEdit, Question, Refusal, Rewrite
+from remigrate.reset.strategy import Question, Refusal, Rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -63,14 +64,14 @@ def _idle(asked: Question, app: str) -> str:
     return "it has no squash to finish"
 
 
-def _edits(asked: Question, squashes: list[Key]) -> Iterator[FileEdit]:
+def _edits(asked: Question, squashes: list[Key]) -> Iterator[FileChange]:
     graph = asked.graph
     replaced = {old: key for key in squashes for old in _all_replaced(asked, key)}
     moves = {_ref(asked, old): _ref(asked, key) for old, key in replaced.items()}
     for key, migration in graph.files.items():
         before = asked.read(migration)
         if key in replaced:
-            yield FileEdit(migration.path, before, None)
+            yield FileChange(migration.path, before, None)
             continue
         try:
             after = edits.without_replaces(before) if key in squashes else before
@@ -80,7 +81,7 @@ def _edits(asked: Question, squashes: list[Key]) -> Iterator[FileEdit]:
             why = f"{migration.path}:{error.line} cannot be edited: {error.reason}"
             raise _Blamed(_concerned(asked, migration, replaced, squashes), why) from error
         if after != before:
-            yield FileEdit(migration.path, before, after)
+            yield FileChange(migration.path, before, after)
 
 
 def _concerned(

@@ -10,11 +10,11 @@ from remigrate.reset.trial import WAYS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from remigrate.reset.file_change import FileChange
     from remigrate.reset.ground import Ground
     from remigrate.reset.planned import Plan
     from remigrate.reset.prove import Judgement
     from remigrate.reset.trial import Name, Offer
-    from remigrate.reset.writing import FileChange
 
 
 class Found(NamedTuple):

@@ -27,6 +27,7 @@ from remigrate.reset import lock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from remigrate.reset.file_change import FileChange
     from remigrate.reset.lock import Place
 
     Step = Callable[[str], None]
@@ -38,16 +39,8 @@ _LINK, _OTHER = "a symbolic link", "not a file"
 """Stand for the digest of what has none."""
 
 
-class Content(NamedTuple):
-    """One file as it is and as it will be; None where there is none."""
-
-    path: str
-    before: bytes | None
-    after: bytes | None
-
-
 class Entry(NamedTuple):
-    """The same by digests."""
+    """A `FileChange` by digests."""
 
     path: str
     before: str | None
@@ -137,23 +130,23 @@ def is_name(path: str) -> bool:
     )
 
 
-def stage(place: Place, contents: Sequence[Content], step: Step) -> Journal:
+def stage(place: Place, changes: Sequence[FileChange], step: Step) -> Journal:
     """Write everything down; the tree stays as it is. Raises `OSError` with nothing left behind."""
     base = os.path.join(place.home, lock.BEGINNING + os.urandom(6).hex())
-    entries = tuple(Entry(c.path, digest(c.before), digest(c.after)) for c in contents)
-    missing = _missing(place.top, (c.path for c in contents if c.after is not None))
+    entries = tuple(Entry(c.path, digest(c.before), digest(c.after)) for c in changes)
+    missing = _missing(place.top, (c.path for c in changes if c.after is not None))
     journal = Journal(place.top, base, entries, missing)
     folder = journal.folder("staged")
     try:
         for side in ("", "before", "after"):
             os.mkdir(os.path.join(folder, side))
-        for at, content in enumerate(contents):
-            like = os.path.join(place.top, content.path)
-            if content.before is not None:
-                _put(journal.file("staged", "before", at), content.before, like)
-            if content.after is not None:
-                _put(journal.file("staged", "after", at), content.after, like)
-            step(f"staged {content.path}")
+        for at, change in enumerate(changes):
+            like = os.path.join(place.top, change.path)
+            if change.before is not None:
+                _put(journal.file("staged", "before", at), change.before, like)
+            if change.after is not None:
+                _put(journal.file("staged", "after", at), change.after, like)
+            step(f"staged {change.path}")
         manifest = json.dumps({"entries": entries, "folders": missing})
         _put(os.path.join(folder, _MANIFEST), manifest.encode(), "")
         _sync_all(folder)  # after all was written: the first time does most of the work

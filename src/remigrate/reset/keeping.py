@@ -16,7 +16,6 @@ from remigrate.reset.commuting import ANYTHING
 from remigrate.reset.found import Found
 from remigrate.reset.record import demand_migrated
 from remigrate.reset.strategy import PIN, Question
-from remigrate.reset.writing import FileChange
 from remigrate.view import View
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from remigrate.model import Key
     from remigrate.options import Options
+    from remigrate.reset.file_change import FileChange
     from remigrate.reset.ground import Ground
     from remigrate.reset.squash import Ask
     from remigrate.reset.strategy import Rewrite
@@ -33,7 +33,6 @@ class Proved(NamedTuple):
     """A rewrite, and what came of trying it."""
 
     rewrite: Rewrite
-    changes: tuple[FileChange, ...]
     judgement: prove.Judgement | None
 
 
@@ -87,9 +86,9 @@ class _Trial:
 
     def of(self, rewrite: Rewrite) -> Proved:
         """Migrate with the rewritten files, and judge."""
-        changes = _changes(rewrite)
+        changes = rewrite.edits
         if not changes:
-            return Proved(rewrite, (), None)
+            return Proved(rewrite, None)
         gone = self._gone(changes)
         renamed = {(app, old) for app, old, _ in rewrite.renames}
         if not self._record:
@@ -104,7 +103,7 @@ class _Trial:
         proof = self._ask("prove", view_of(changes), data)
         labels = {self._ground.graph.apps[app].label for app in _apps(changes)}
         expected = prove.Expected(frozenset(), frozenset(labels), replaces=False)
-        return Proved(rewrite, changes, prove.judged(self._record, proof, expected))
+        return Proved(rewrite, prove.judged(self._record, proof, expected))
 
     def _recorded(self, gone: list[Any], renamed: set[Key]) -> dict[str, Any]:
         ground = self._ground
@@ -148,7 +147,7 @@ class _Trial:
         return [
             [*self._name(paths[each.path]), request.text(each.before)]
             for each in changes
-            if each.path in paths
+            if each.path in paths and each.before is not None
         ]
 
 
@@ -161,18 +160,6 @@ def _pins(ground: Ground) -> Mapping[str, bytes]:
     return found
 
 
-def _changes(rewrite: Rewrite) -> tuple[FileChange, ...]:
-    return tuple(
-        FileChange(
-            edit.path,
-            "add" if edit.before is None else "delete" if edit.after is None else "change",
-            edit.after or b"",
-            edit.before or b"",
-        )
-        for edit in rewrite.edits
-    )
-
-
 def _apps(changes: Iterable[FileChange]) -> set[str]:
     return {each.path.rpartition("/")[0] for each in changes}
 
@@ -180,10 +167,10 @@ def _apps(changes: Iterable[FileChange]) -> set[str]:
 def _told(ground: Ground, found: Proved) -> Found:
     graph = ground.graph
     apps = []
-    for app in sorted(_apps(found.changes) & set(graph.apps)):
+    for app in sorted(_apps(found.rewrite.edits) & set(graph.apps)):
         own = [key for key in graph.files if key[0] == app]
-        added = sum(1 for each in found.changes if _is_of(each, app, "add"))
-        gone = sum(1 for each in found.changes if _is_of(each, app, "delete"))
+        added = sum(1 for each in found.rewrite.edits if _is_of(each, app, "add"))
+        gone = sum(1 for each in found.rewrite.edits if _is_of(each, app, "delete"))
         renewed = any(renamed == app for renamed, _, _ in found.rewrite.renames)
         apps.append(
             AppReset(
@@ -200,7 +187,7 @@ def _told(ground: Ground, found: Proved) -> Found:
         for each in found.rewrite.refused
     ]
     return Found(
-        found.changes,
+        found.rewrite.edits,
         tuple(apps),
         found.judgement,
         tuple(refused),

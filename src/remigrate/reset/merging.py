@@ -16,7 +16,8 @@ from remigrate.graph import uncertain
 from remigrate.model import Broken, Header, Migration, Project
 from remigrate.reset import names
 from remigrate.reset.commuting import Branch, commutes
-from remigrate.reset.strategy import FileEdit, Question, Refusal, Rewrite, pinned
+from remigrate.reset.file_change import FileChange
+from remigrate.reset.strategy import Question, Refusal, Rewrite, pinned
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -44,7 +45,7 @@ def merge(asked: Question, stamp: str, proved: Collection[str] = ()) -> Rewrite:
     `stamp` stands in names that would be too long, as in ``20240131_1200``. `proved` are packages
     for which both orders were run, with the same result.
     """
-    edits: list[FileEdit] = []
+    edits: list[FileChange] = []
     refused: list[Refusal] = []
     for app in asked.targets:
         why = _obstacle(asked.graph, app)
@@ -120,15 +121,15 @@ def _no_ancestor(graph: Graph, found: Conflict) -> str:
     return f"{listed} have no common ancestor, so that no merge can join them; use rebase"
 
 
-def _merged(asked: Question, found: Conflict, stamp: str) -> Iterator[FileEdit]:
+def _merged(asked: Question, found: Conflict, stamp: str) -> Iterator[FileChange]:
     name = _name(asked.graph, found, stamp)
     label = asked.graph.apps[found.app].label
     model = asked.read(asked.graph.files[found.app, found.leaves[-1]])
-    yield FileEdit(f"{found.app}/{name}.py", None, _source(label, found.leaves, model))
+    yield FileChange(f"{found.app}/{name}.py", None, _source(label, found.leaves, model))
     yield from pinned(asked, found.app, name)
 
 
-def _already(asked: Question, app: str) -> Iterator[FileEdit]:
+def _already(asked: Question, app: str) -> Iterator[FileChange]:
     for leaf in asked.graph.leaves(app):
         yield from pinned(asked, app, leaf[1])
 
@@ -162,7 +163,7 @@ def _source(label: str, leaves: Collection[str], model: bytes) -> bytes:
     return newline.join(lines).encode()
 
 
-def _circles(graph: Graph, made: Collection[FileEdit]) -> list[Refusal]:
+def _circles(graph: Graph, made: Collection[FileChange]) -> list[Refusal]:
     """Merges that would depend on themselves."""
     new: dict[str, Migration] = {}
     for edit in made:

@@ -14,9 +14,10 @@ from remigrate import circles, reader
 from remigrate import graph as graphs
 from remigrate.model import Broken, Header, Project
 from remigrate.reset import edits
+from remigrate.reset.file_change import FileChange
 from remigrate.reset.page import Uneditable
 from remigrate.reset.placing import Place, ends, listed, moving_of, place_of, standing
-from remigrate.reset.strategy import FileEdit, Question, Refusal, Rewrite, only, pinned
+from remigrate.reset.strategy import Question, Refusal, Rewrite, only, pinned
 from remigrate.values import LISTS
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _path(migration: Migration, name: str) -> str:
 
 def _file_edits(
     asked: Question, by_app: Mapping[str, Place], contents: Mapping[Key, bytes]
-) -> Iterator[FileEdit]:
+) -> Iterator[FileChange]:
     """One for each path: a name that one file leaves may be taken by another."""
     before: dict[str, bytes] = {}
     after: dict[str, bytes] = {}
@@ -137,10 +138,10 @@ def _file_edits(
         before[migration.path] = asked.read(migration)
         after[_path(migration, _names(by_app, key[0]).get(key[1], key[1]))] = content
     for path in before.keys() | after.keys():
-        yield FileEdit(path, before.get(path), after.get(path))
+        yield FileChange(path, before.get(path), after.get(path))
 
 
-def _pins(asked: Question, places: Iterable[Place]) -> Iterator[FileEdit]:
+def _pins(asked: Question, places: Iterable[Place]) -> Iterator[FileChange]:
     for place in places:
         leaf = _leaf(asked, place)
         if leaf is not None:

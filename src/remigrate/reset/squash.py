@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from remigrate.model import Key
     from remigrate.options import Options
+    from remigrate.reset.file_change import FileChange
     from remigrate.reset.ground import Ground
     from remigrate.reset.planned import Plan, Segment
     from remigrate.reset.trial import Name, Offer, Trial
-    from remigrate.reset.writing import FileChange
 
     Ask = Callable[[str, View, Mapping[str, Any]], dict[str, Any]]
     Format = Callable[[Mapping[str, bytes]], Mapping[str, bytes]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from remigrate.model import Project
+from remigrate.reset.file_change import FileChange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -30,16 +31,6 @@ class Question(NamedTuple):
     """The content of ``max_migration.txt``, by path of the migrations package that has one."""
 
 
-class FileEdit(NamedTuple):
-    """What becomes of one file."""
-
-    path: str
-    before: bytes | None
-    """None where there is no such file yet."""
-    after: bytes | None
-    """None when the file goes."""
-
-
 class Refusal(NamedTuple):
     """An app that a strategy leaves as it is, and why."""
 
@@ -51,7 +42,7 @@ class Refusal(NamedTuple):
 class Rewrite(NamedTuple):
     """What a strategy wants to be done."""
 
-    edits: tuple[FileEdit, ...] = ()
+    edits: tuple[FileChange, ...] = ()
     renames: tuple[tuple[str, str, str], ...] = ()
     """(path of the migrations package, old name, new name)."""
     refused: tuple[Refusal, ...] = ()
@@ -68,9 +59,9 @@ def only(graph: Graph, keys: Collection[Key]) -> Project:
     return Project(tuple(apps), graph.labels.settings)
 
 
-def pinned(asked: Question, app: str, leaf: str) -> Iterator[FileEdit]:
+def pinned(asked: Question, app: str, leaf: str) -> Iterator[FileChange]:
     """The edit of the app's pin, where it has one and that does not name `leaf` yet."""
     content = asked.pins.get(app)
     if content is not None and content.decode("utf-8", "replace").strip() != leaf:
         newline = b"\r\n" if b"\r\n" in content else b"\n"
-        yield FileEdit(f"{app}/{PIN}", content, leaf.encode() + newline)
+        yield FileChange(f"{app}/{PIN}", content, leaf.encode() + newline)

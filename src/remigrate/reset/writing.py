@@ -12,7 +12,7 @@ import json
 import os
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from remigrate.errors import Failure, RepositoryFailure
 from remigrate.reset import journal
@@ -22,23 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from remigrate.git import Repository
+    from remigrate.reset.file_change import FileChange
 
     Step = Callable[[str], None]
 
 _DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """They wait until all is written: a moment."""
-
-
-class FileChange(NamedTuple):
-    """What a reset does to one file."""
-
-    path: str
-    """From the top, with ``/``."""
-    action: Literal["add", "change", "delete"]
-    content: bytes
-    """Empty for a deletion."""
-    before: bytes
-    """What the change was made from; empty for an addition."""
 
 
 def _silent(_: str) -> None:
@@ -68,7 +57,7 @@ def write(
         try:
             _refuse_surprises(place.top, ordered)
             _refuse_unwritable(place.top, ordered)
-            staged = journal.stage(place, [_content(change) for change in ordered], step)
+            staged = journal.stage(place, ordered, step)
         except OSError as error:
             raise RepositoryFailure(
                 f"the reset cannot be written: {locking.words(error)}",
@@ -105,14 +94,6 @@ def dirty(repository: Repository, folders: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _content(change: FileChange) -> journal.Content:
-    return journal.Content(
-        change.path,
-        None if change.action == "add" else change.before,
-        None if change.action == "delete" else change.content,
-    )
-
-
 # What is refused
 
 
@@ -134,7 +115,7 @@ def _refuse_surprises(top: str, changes: Sequence[FileChange]) -> None:
     """Every file must be what the reset was made from."""
     for change in changes:
         seen = journal.state_of(top, change.path)
-        expected = journal.digest(_content(change).before)
+        expected = journal.digest(change.before)
         if seen == expected:
             continue
         if seen is not None and " " in seen:
