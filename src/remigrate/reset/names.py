@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from remigrate.facts import GUARD
 
@@ -15,13 +15,34 @@ LONGEST = 252
 """Bytes: what a file system leaves for a name before ``.py``. ``django_migrations.name`` takes 255
 characters, which is more."""
 
-_SQUASHED = re.compile(r".*_squashed_(?=\d)")
-_NUMBER = re.compile(r"\d+")
+_PARTS = re.compile(r"(.*_squashed_(?=\d))?(\d*)(.*)", re.DOTALL)
+
+
+class Parts(NamedTuple):
+    """A migration's name, taken apart as ``MigrationAutodetector.parse_number`` does."""
+
+    before: str
+    """What an earlier squash put in front, as in ``0001_squashed_``; else empty."""
+    digits: str
+    after: str
+
+
+def parts(name: str) -> Parts:
+    """The name, taken apart."""
+    match = _PARTS.fullmatch(name)
+    assert match, name
+    return Parts(match[1] or "", match[2], match[3])
 
 
 def number(name: str) -> int | None:
-    """What ``MigrationAutodetector.parse_number`` takes for the number of a migration."""
-    match = _NUMBER.match(_end(name))
+    """What Django takes for the number of a migration: of a squash, that of the last one in it."""
+    digits = parts(name).digits
+    return int(digits) if digits else None
+
+
+def leading(name: str) -> int | None:
+    """The number that a migration's name starts with: of a squash, that of the first one in it."""
+    match = re.match(r"\d+", name)
     return int(match[0]) if match else None
 
 
@@ -70,7 +91,7 @@ def _last(members: Sequence[str]) -> str:
 
 def _end(name: str) -> str:
     """Without what an earlier squash put in front."""
-    return _SQUASHED.sub("", name, count=1)
+    return "".join(parts(name)[1:])
 
 
 def _cut(stem: str, size: int) -> str:

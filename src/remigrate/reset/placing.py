@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from remigrate.graph import uncertain
 from remigrate.labels import FIRST
 from remigrate.model import Broken, Header
-from remigrate.reset.renumbering import leading, renumbered
+from remigrate.reset.names import leading
+from remigrate.reset.renumbering import renumbered
 from remigrate.reset.strategy import Refusal
 
 if TYPE_CHECKING:

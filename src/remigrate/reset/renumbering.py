@@ -5,18 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from remigrate.reset.names import number
+from remigrate.reset.names import leading, number, parts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-_SQUASHED = re.compile(r"(?P<before>.*_squashed_)(?P<number>\d+)(?P<after>.*)", re.DOTALL)
-
-
-def leading(name: str) -> int | None:
-    """The number that a migration's name starts with."""
-    match = re.match(r"\d+", name)
-    return int(match[0]) if match else None
+    from collections.abc import Callable, Collection, Mapping
 
 
 def renumbered(
@@ -54,11 +46,7 @@ def renumbered(
 
 def _shifted(name: str, step: int) -> str:
     """`name` with `step` added to its numbers."""
-    match = _SQUASHED.match(name)
-    if match:
-        inner = _padded(match["number"], int(match["number"]) + step)
-        name = match["before"] + inner + match["after"]
-    return re.sub(r"\A\d+", lambda m: _padded(m[0], int(m[0]) + step), name)
+    return _with_numbers(name, lambda number: number + step, lambda number: number + step)
 
 
 def _over(name: str, members: list[str]) -> str:
@@ -66,10 +54,15 @@ def _over(name: str, members: list[str]) -> str:
     numbers = [found for member in members if (found := leading(member)) is not None]
     if not numbers:
         return name
-    match = _SQUASHED.match(name)
-    if match:
-        name = match["before"] + _padded(match["number"], max(numbers)) + match["after"]
-    return re.sub(r"\A\d+", lambda m: _padded(m[0], min(numbers)), name)
+    return _with_numbers(name, lambda _: min(numbers), lambda _: max(numbers))
+
+
+def _with_numbers(name: str, first: Callable[[int], int], last: Callable[[int], int]) -> str:
+    """`name` with other numbers at its start and, of a squash, after what is in front."""
+    before, digits, after = parts(name)
+    if before:
+        name = before + _padded(digits, last(int(digits))) + after
+    return re.sub(r"\A\d+", lambda match: _padded(match[0], first(int(match[0]))), name)
 
 
 def _padded(like: str, value: int) -> str:
