@@ -38,12 +38,10 @@ watch, failed = moved.watch, moved.failed
 value = {
     "applied": watch.applied,
     "after": seen,
-    "seconds": [sorted(map(list, watch.seconds)), min(watch.seconds.values(), default=0),
-                moved.seconds, sum(watch.seconds.values())],
+    "seconds": [moved.seconds, moved.processor],
     "effects": [[*key, index, tables] for key, found in watch.effects.items()
                 for index, tables in found.items()],
     "makers": {table: sorted(labels) for table, labels in watch.makers.items()},
-    "statements": watch.statements,
     "failed": failed and [failed.app, failed.name, failed.position, failed.operation,
                           type(failed.error).__name__, str(failed.error)],
     "state": moved.state and sorted(map(list, moved.state.models)),
@@ -101,9 +99,7 @@ def test_an_empty_database_is_migrated_to_its_end(django: Interpreter) -> None:
     own = [["shop", "0001_initial"], ["shop", "0002_price"]]
     assert [each for each in found["applied"] if each[0] == "shop"] == own
     assert found["after"] == found["applied"] == found["recorded"]
-    assert found["seconds"][0] == sorted(found["applied"])
-    assert found["seconds"][1] > 0
-    assert found["seconds"][2] >= found["seconds"][3]
+    assert min(found["seconds"]) > 0
     assert ["shop", "item"] in found["state"]
     assert moved(django)["applied"] == []
 
@@ -217,23 +213,6 @@ def test_a_table_that_sqlite_makes_anew_keeps_its_name(django: Interpreter) -> N
     makers = moved(django)["makers"]
     assert makers["shop_item"] == ["shop"]
     assert not [table for table in makers if table.startswith("new__")]
-
-
-def test_statements_that_change_something_are_kept_with_their_migration(
-    django: Interpreter,
-) -> None:
-    found = effects(django, seed('Item.objects.create(name="a")'))
-    assert found
-    django.run("fresh()")
-    statements = moved(django)["statements"]
-    assert any(
-        where == "shop.0001_initial" and sql.startswith("CREATE TABLE") for where, sql in statements
-    )
-    assert any(
-        where == "shop.0002_seed" and sql.startswith("INSERT INTO") for where, sql in statements
-    )
-    assert not any("django_migrations" in sql for _, sql in statements)
-    assert not any(sql.startswith(("SELECT", "PRAGMA", "SAVEPOINT")) for _, sql in statements)
 
 
 # What fails

@@ -56,28 +56,22 @@ class Watch:
         self._connection = connection
         self._after = after
         self.applied: list[tuple[str, str]] = []
-        self.seconds: dict[tuple[str, str], float] = {}
         self.effects: dict[tuple[str, str], dict[int, list[str]]] = {}
         """Tables that a hand-written operation wrote to, by its position; ``?`` for what has no
         name. Operations that wrote nothing are not in it."""
         self.makers: dict[str, set[str]] = {}
         """Labels of the apps whose migrations changed a table."""
-        self.statements: list[tuple[str, str]] = []
-        """Those that change a database, with ``label.name`` of the migration that ran them."""
         self._at: tuple[str, str] | None = None
         self._index: int | None = None
-        self._started = 0.0
 
     def progress(self, action: str, migration: Any = None, fake: bool = False) -> None:
         """As `MigrationExecutor` calls it."""
         if action == "apply_start":
             self._at = (migration.app_label, migration.name)
-            self._started = time.perf_counter()
             for index, operation in enumerate(migration.operations):
                 self._wrap(operation, index)
         elif action == "apply_success":
             key = (migration.app_label, migration.name)
-            self.seconds[key] = time.perf_counter() - self._started
             self.applied.append(key)
             self._at = self._index = None
             self._after(key)
@@ -109,7 +103,6 @@ class Watch:
             # SQLite makes a table anew under such a name to change it.
             name = table[5:] if table.startswith("new__") else table
             self.makers.setdefault(name, set()).add(self._at[0])
-        self.statements.append((".".join(self._at), text[:300]))
         if self._index is not None:
             found = self.effects.setdefault(self._at, {}).setdefault(self._index, [])
             found.extend(sorted((tables or {"?"}) - set(found)))

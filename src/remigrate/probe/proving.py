@@ -30,7 +30,6 @@ def prove(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"broken": None, "drift": drift, "conflicts": drift["conflicts"]}
     fresh = {"failed": moving.failure(probe, moved), "seconds": moved.seconds}
     fresh["processor"] = moved.processor
-    fresh["steps"] = len(moved.watch.applied)
     found["fresh"] = fresh
     if moved.failed:
         return found
@@ -77,7 +76,6 @@ def _lagging(probe: Any, databases: Databases, key: Any) -> dict[str, Any]:
             "failed": {},
             "said": words,
             "ran": [],
-            "statements": [],
             "seconds": 0.0,
         }
     said = str(moved.failed.error) if moved.failed else None
@@ -91,6 +89,5 @@ def _lagging(probe: Any, databases: Databases, key: Any) -> dict[str, Any]:
 def _ran(moved: moving.Moved) -> dict[str, Any]:
     return {
         "ran": [".".join(key) for key in moved.watch.applied],
-        "statements": moved.watch.statements,
         "seconds": moved.seconds,
     }

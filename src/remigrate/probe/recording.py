@@ -120,7 +120,6 @@ class _Recording:
             "failed": moving.failure(probe, moved),
             "seconds": sum(each.seconds for each in self._moved),
             "processor": sum(each.processor for each in self._moved),
-            "steps": sum(len(each.watch.applied) for each in self._moved),
             "lagging": self._reached,
             "effects": [
                 [*key, position, tables]

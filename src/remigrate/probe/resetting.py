@@ -20,8 +20,8 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     drift       as the probe's "drift"
     drifts      true when nothing was migrated for that reason; nothing else is told then
     failed      null, or {app, name, position, operation, message}: where migrating ended; besides,
-                only seconds, processor, steps, lagging, effects and again are told then
-    seconds, processor, steps   processor: seconds of processor time
+                only seconds, processor, lagging, effects and again are told then
+    seconds, processor   processor: seconds of processor time
     version     of the server
     schema, rows    see `catalogue` and `contents`
     again       rows of the second time; null without it
@@ -44,7 +44,7 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
                 swappable, run_before, replaces, initial, guards: [[label, name]],
                 ways: [way] or null, message}]
   answers
-    segments    [{label, name, first, ways: {way: {source, operations, left_out, carried, origins}
+    segments    [{label, name, first, ways: {way: {source, left_out, carried, origins}
                 or {impossible}}}]; null for one of an app that is not installed.
                 origins: the old migration of each operation, as far as it is known
 
@@ -57,11 +57,11 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     broken      null, or {app, name, operation, message} where Django cannot load the new files, app
                 and name empty when it is not a migration's operation; nothing else then
     conflicts, drift, states
-    fresh       {failed, seconds, processor, steps, schema, rows}; where it failed, schema and rows
-                are left out, and so are states, upgrade and lagging
-    upgrade     {name: {failed, ran: [label.name], statements: [[label.name, sql]], seconds, schema,
-                rows}}; schema and rows as for fresh
-    lagging     [{label, failed, said: message or null, ran, statements, seconds, schema, rows}];
+    fresh       {failed, seconds, processor, schema, rows}; where it failed, schema and rows are
+                left out, and so are states, upgrade and lagging
+    upgrade     {name: {failed, ran: [label.name], seconds, schema, rows}}; schema and rows as for
+                fresh
+    lagging     [{label, failed, said: message or null, ran, seconds, schema, rows}];
                 failed is {} where Django itself stopped before the first migration
 
 "clean"     drops all scratch databases of the token; answers {}

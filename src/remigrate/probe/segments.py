@@ -84,7 +84,6 @@ def _written(
     members = [tuple(key) for key in segment["members"]]
     return {
         "source": _plain(carrying.write(migration, sources)),
-        "operations": len(candidate.operations),
         "origins": [None] * bool(segment["guards"]) + candidate.origins,
         "left_out": maker.left_out(members, candidate.way),
         "carried": maker.carried(members, candidate.way),
