@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 GUARD = "stop_if_lagging"
-"""Name of the `RunPython` function that stops a database which is behind on a squash."""
+"""Name of the `RunPython` function that stops a database which is behind on a squash; the probe
+has it once more, in `guard.NAME`."""
 
 
 class Landed(NamedTuple):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from remigrate.facts import GUARD
 from remigrate.probe import guard
 from remigrate.reader import operations, parse
 from remigrate.reset.guards import guarded, is_guard_alone
@@ -23,6 +24,14 @@ ADD = 'migrations.AddField("item", "c", models.IntegerField(null=True))'
 DEPENDS = '    dependencies = [("shop", "0001_squashed_0002_b")]\n'
 
 CHOOSING = "class Migration(migrations.Migration):\n" + DEPENDS + "    if {}migrations:\n"
+
+
+def test_the_guard_has_one_name() -> None:
+    """The probe brings nothing of ours, and what it sends is text: the name is spelled three times.
+    Were they different, ``check`` would call every squash that reset wrote unguarded."""
+    (function,) = ast.parse(guard.source([SQUASH], MESSAGE)).body
+    assert isinstance(function, ast.FunctionDef)
+    assert function.name == guard.NAME == GUARD
 
 
 def kind(value: str, attribute: str = "operations") -> str:

@@ -53,7 +53,8 @@ def guarded(source: bytes, squashes: Collection[Ref], message: str, gone: Collec
         start = page.span(page.migration.decorator_list[0])[0] - 1
     above = before + text + page.newline * 3
     name = module or b"migrations"
-    call = name + b".RunPython(stop_if_lagging, " + name + b".RunPython.noop, elidable=True)"
+    function = guard.NAME.encode()
+    call = name + b".RunPython(" + function + b", " + name + b".RunPython.noop, elidable=True)"
     return page.spliced([(start, start, above), _first(page, call)])
 
 
