@@ -5,10 +5,6 @@ A part of the probe; see `script` and `resetting`.
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -30,12 +26,12 @@ def record(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     drift = apart.asked(probe.drift)
     if {change["app"] for change in drift["changes"]} >= set(data["labels"]):
         return {"needs": None, "vendor": databases.vendor, "drift": drift, "drifts": True}
-    second = _Second(databases) if data["again"] else None
+    second = apart.Apart(lambda: _once_more(databases)) if data["again"] else None
     recording = _Recording(databases, data)
     try:
         found = recording.run(probe)
     finally:
-        again = second.rows() if second else None
+        again = second.answer() if second else None
     if found["failed"] is None:
         found.update(segments.rewrite(probe, {**data, "effects": found["effects"]}))
         found["outside"] = _outside(drift["apps"])
@@ -171,32 +167,9 @@ def _outside(described: list[dict[str, Any]]) -> list[Any]:
     ]
 
 
-class _Second:
-    """A second migration of the old history, in a process of its own."""
-
-    def __init__(self, databases: Databases) -> None:
-        self._file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 # both need it
-        for connection in connections.all():
-            connection.close()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self._process = os.fork()
-        if not self._process:
-            try:
-                self._migrate(databases)
-                os._exit(0)
-            finally:  # of an exception, the first migration tells
-                os._exit(1)
-
-    def _migrate(self, databases: Databases) -> None:
-        databases.make("again")
-        moved = moving.migrate(databases.open("again"))
-        rows = None if moved.failed else contents.rows(databases.open("again"))
-        json.dump(rows, self._file, default=str)
-        self._file.flush()
-
-    def rows(self) -> Any:
-        """Its rows; None when it failed, as then the first one tells why."""
-        _, status = os.waitpid(self._process, 0)
-        self._file.seek(0)
-        return None if status else json.load(self._file)
+def _once_more(databases: Databases) -> Any:
+    """The rows of a second migration of the old history; None when it failed, as then the first
+    one tells why."""
+    databases.make("again")
+    moved = moving.migrate(databases.open("again"))
+    return None if moved.failed else contents.rows(databases.open("again"))
