@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from remigrate.reset.prove import Expected, Judgement
 
     Name = tuple[str, str]
-    Source = Mapping[Name, bytes]
-    """New files by (label, migration name)."""
 
 WAYS = ("compact", "compact+tail", "faithful", "apart", "verbatim")
 
