@@ -644,7 +644,7 @@ def test_a_folder_that_django_ignores_is_told_of() -> None:
     apps = project(SHOP).apps[0]._replace(is_package=False)
     loaded = graph.build(Project((apps,), {}))
     (refusal,) = planner.make(loaded, (), ["a/migrations"]).refused
-    assert refusal.label == ""
+    assert refusal.app == "a/migrations"
     assert "__init__.py" in refusal.why
 
 

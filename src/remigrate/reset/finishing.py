@@ -12,7 +12,8 @@ from remigrate.model import Header
 from remigrate.reset import edits
 from remigrate.reset.file_change import FileChange
 from remigrate.reset.page import Uneditable
-from remigrate.reset.strategy import Question, Refusal, Rewrite
+from remigrate.reset.planned import Refusal
+from remigrate.reset.strategy import Question, Rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

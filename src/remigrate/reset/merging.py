@@ -17,7 +17,8 @@ from remigrate.model import Broken, Header, Migration, Project
 from remigrate.reset import names
 from remigrate.reset.commuting import Branch, commutes
 from remigrate.reset.file_change import FileChange
-from remigrate.reset.strategy import Question, Refusal, Rewrite, pinned
+from remigrate.reset.planned import Refusal
+from remigrate.reset.strategy import Question, Rewrite, pinned
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

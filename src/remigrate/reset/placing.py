@@ -9,8 +9,8 @@ from remigrate.graph import uncertain
 from remigrate.labels import FIRST
 from remigrate.model import Broken, Header
 from remigrate.reset.names import leading
+from remigrate.reset.planned import Refusal
 from remigrate.reset.renumbering import renumbered
-from remigrate.reset.strategy import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -71,13 +71,12 @@ def make(
         if not idle:
             break
         refused |= {app: refusals.nothing_to_shorten(old, app) for app in idle}
-    labels = {app: found.label for app, found in graph.apps.items()}
     return Plan(
         tuple(layout.segments()),
         tuple(layout.deleted()),
         tuple(layout.repoints()),
         tuple(layout.guarded()),
-        tuple(Refusal(app, labels.get(app, ""), refused[app]) for app in wanted if app in refused),
+        tuple(Refusal(app, refused[app]) for app in wanted if app in refused),
     )
 
 

@@ -61,8 +61,7 @@ class Refusal(NamedTuple):
     """An app that was asked for and stays as it is."""
 
     app: str
-    label: str
-    """Empty for a folder that is no app."""
+    """Path of the migrations package."""
     why: str
 
 

@@ -17,7 +17,8 @@ from remigrate.reset import edits
 from remigrate.reset.file_change import FileChange
 from remigrate.reset.page import Uneditable
 from remigrate.reset.placing import Place, ends, listed, moving_of, place_of, standing
-from remigrate.reset.strategy import Question, Refusal, Rewrite, only, pinned
+from remigrate.reset.planned import Refusal
+from remigrate.reset.strategy import Question, Rewrite, only, pinned
 from remigrate.values import LISTS
 
 if TYPE_CHECKING:

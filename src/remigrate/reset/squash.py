@@ -134,7 +134,7 @@ class Work:
             if self._ground.named or (why != _NOT_INSTALLED and not why.startswith(reasons.IDLE))
         ]
         idle = [
-            Refused(each.label or each.app, "; ".join([*staying, each.why]))
+            Refused(self._label(each.app), "; ".join([*staying, each.why]))
             for each in planned.refused
             if (staying := self._reasons.staying(each.app))
             or self._ground.named

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from remigrate.graph import Graph
     from remigrate.model import Key, Migration
+    from remigrate.reset.planned import Refusal
 
     Read = Callable[[Migration], bytes]
 
@@ -29,14 +30,6 @@ class Question(NamedTuple):
     read: Read
     pins: Mapping[str, bytes] = {}
     """The content of ``max_migration.txt``, by path of the migrations package that has one."""
-
-
-class Refusal(NamedTuple):
-    """An app that a strategy leaves as it is, and why."""
-
-    app: str
-    """Path of the migrations package."""
-    why: str
 
 
 class Rewrite(NamedTuple):
