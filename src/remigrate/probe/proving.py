@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import migrations
 from django.db.migrations.operations.base import Operation
 
-from remigrate.probe import apart, catalogue, contents, moving, script, segments, states
+from remigrate.probe import apart, candidates, catalogue, contents, moving, script, states
 from remigrate.probe.databases import Databases, behind
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def prove(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
         return found
     connection = databases.open("fresh")
     fresh.update(schema=catalogue.schema(connection), rows=contents.rows(connection))
-    found["states"] = states.described(moved.state, segments.modules(data["gone"]))
+    found["states"] = states.described(moved.state, candidates.modules(data["gone"]))
     found["upgrade"] = {name: _upgrade(probe, databases, name) for name in data["upgrade"]}
     found["lagging"] = [_lagging(probe, databases, key) for key in data["lagging"]]
     return found

@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db import connections, router
 from django.db.migrations.loader import MigrationLoader
 
-from remigrate.probe import apart, catalogue, contents, moving, planting, script, segments, states
+from remigrate.probe import apart, candidates, catalogue, contents, moving, planting, script, states
 from remigrate.probe.databases import ALIAS, Databases, behind
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def record(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     finally:
         again = second.answer() if second else None
     if found["failed"] is None:
-        found.update(segments.rewrite(probe, {**data, "effects": found["effects"]}))
+        found.update(candidates.rewrite(probe, {**data, "effects": found["effects"]}))
         found["outside"] = _outside(drift["apps"])
         found["elsewhere"] = sorted(
             config.label
@@ -66,7 +66,7 @@ class _Recording:
         connection = databases.open("old")
         found.update(schema=catalogue.schema(connection), rows=contents.rows(connection))
         found["version"] = found["schema"]["version"]
-        found["states"] = states.described(moved.state, segments.modules(self._data["gone"]))
+        found["states"] = states.described(moved.state, candidates.modules(self._data["gone"]))
         found["makers"] = self._makers(moved.state)
         if landed is None:
             databases.copy("old", "base")

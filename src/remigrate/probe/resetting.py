@@ -72,11 +72,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from remigrate.probe import databases, proving, recording, segments
+from remigrate.probe import candidates, databases, proving, recording
 
 _COMMANDS = {
     "record": recording.record,
-    "rewrite": segments.rewrite,
+    "rewrite": candidates.rewrite,
     "prove": proving.prove,
     "clean": databases.clean,
 }
