@@ -121,6 +121,15 @@ exit codes:
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and where to find out more."""
 
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """A command's own parser tells what it does not know, and so names its own help."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
     def error(self, message: str) -> None:  # type: ignore[override]
         raise errors.UsageFailure(message, f"{self.prog} --help tells more.")
 

@@ -163,6 +163,13 @@ def test_a_wrong_command_line_is_told_in_one_line(
     refused(shop.remigrate(*words), 2, why, "--help tells more.")
 
 
+@pytest.mark.parametrize("command", ["check", "graph", "reset", "demo"])
+def test_what_a_command_does_not_know_leads_to_its_own_help(shop: Project, command: str) -> None:
+    """`remigrate reset shop -q` pointed at the help that lists commands, not options."""
+    ran = shop.remigrate(command, "-q")
+    refused(ran, 2, "unrecognized arguments: -q", f"remigrate {command} --help tells more.")
+
+
 @pytest.mark.parametrize(
     ("words", "why", "way_out"),
     [
