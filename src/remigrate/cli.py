@@ -49,6 +49,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         read = from_file(str(config) if config else None, str(given.get("path", ".")))
         options = merged(given, read.values)
         say = console.standard(options.color, environ, options.quiet)
+        if options.output is not None:
+            console.demand_writable(options.output)
         return run(Call(words, environ, options, read, say, started))
     except errors.Failure as error:
         say.failure(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import IO, TYPE_CHECKING
@@ -127,6 +128,27 @@ def silence(stream: IO[str]) -> None:
     os.close(nowhere)
 
 
+def demand_writable(path: str) -> None:
+    """Raise `UsageFailure` where `path` cannot be written: better before a long run than after."""
+    place = os.path.realpath(path)
+    if os.path.isdir(place):
+        raise _unwritable(path, errno.EISDIR)
+    folder = os.path.dirname(place)
+    if not os.path.isdir(folder):
+        raise _unwritable(path, errno.ENOTDIR if os.path.exists(folder) else errno.ENOENT)
+    # A file is replaced; a device or a pipe is written to.
+    written = folder if os.path.isfile(place) or not os.path.exists(place) else place
+    if not os.access(written, os.W_OK):
+        raise _unwritable(path, errno.EACCES)
+
+
+def _unwritable(path: str, number: int) -> UsageFailure:
+    return UsageFailure(
+        f"{path} cannot be written: {os.strerror(number)}",
+        "Name a file in a folder that is there and may be written to.",
+    )
+
+
 def _write(path: str, text: str) -> None:
     place = os.path.realpath(path)
     folder, name = os.path.split(place)
@@ -139,10 +161,7 @@ def _write(path: str, text: str) -> None:
         if partial != place:
             os.replace(partial, place)
     except OSError as error:
-        raise UsageFailure(
-            f"{path} cannot be written: {error.strerror}",
-            "Name a file in a folder that is there and may be written to.",
-        ) from error
+        raise _unwritable(path, error.errno or errno.EIO) from error
     finally:
         if partial != place and os.path.exists(partial):
             os.unlink(partial)

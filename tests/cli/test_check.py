@@ -182,6 +182,8 @@ def test_a_file_in_no_folder_is_refused(shop: Project) -> None:
         shop.check("--output", "nowhere/report"), 2, "nowhere/report cannot be written", "a folder"
     )
     refused(shop.check("--output", "shop"), 2, "shop cannot be written", "a folder")
+    early = shop.check("--head", "nobody", "--output", "setup.cfg/report")
+    refused(early, 2, "setup.cfg/report cannot be written: No such", "a folder")
 
 
 def test_a_link_or_a_device_is_written_through_and_not_replaced(shop: Project) -> None:

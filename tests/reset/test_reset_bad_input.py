@@ -401,6 +401,13 @@ def test_a_work_tree_that_may_not_be_written(shop: Bookshop) -> None:
         folder.chmod(0o755)
 
 
+def test_an_output_that_cannot_be_written_is_told_before_anything_runs(shop: Bookshop) -> None:
+    """It was noticed when all was proved and written, and then nobody saw what had been done."""
+    ran = shop.reset("--all", "--output", "nowhere/report")
+    failed(shop, ran, USAGE, "nowhere/report cannot be written", "a folder that is there")
+    failed(shop, shop.reset("--all", "--output", "shop"), USAGE, "shop cannot be written")
+
+
 def test_an_interpreter_without_django(shop: Bookshop, tmp_path: Path) -> None:
     import venv
 
