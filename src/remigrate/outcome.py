@@ -105,3 +105,6 @@ class Reset(NamedTuple):
     """What teammates and deployers have to know about this reset beside what is always told."""
     diff: str = ""
     """Unified, for a dry run."""
+    idle: tuple[str, ...] = ()
+    """Labels of apps that have several migrations and would not get shorter, where all were asked
+    for; one that was named is refused."""

@@ -58,6 +58,7 @@ DIFFERS = PROVED._replace(
     times=(MigrateTime("sqlite 3.40.1", 23.5, 8.0),),
     advice=("The extension `pg_trgm` has to be there.",),
     diff="--- a/shop.py\n+++ b/shop.py\n@@ -1 +1 @@\n-old\n+new\n same\n",
+    idle=("blog", "polls"),
 )
 NOTHING = Reset("squash", None)
 
@@ -76,4 +77,5 @@ def named(path: str, name: str) -> Reset:
         advice=(name,),
         diff=f"--- {path}\n+{name}\n",
         dry_run=True,
+        idle=(name,),
     )

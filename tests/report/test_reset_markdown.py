@@ -62,6 +62,12 @@ def test_a_table_shows_each_app_before_and_after() -> None:
     ]
 
 
+def test_apps_that_would_not_get_shorter_are_named() -> None:
+    text = reset_markdown.render(DIFFERS)
+    assert "<summary>Nothing to shorten in 2 apps</summary>\n\n- `blog`\n- `polls`\n" in text
+    assert "Nothing to shorten" not in reset_markdown.render(PROVED)
+
+
 def test_many_apps_are_folded_away() -> None:
     many = tuple(AppReset(f"app{i}", 10, 1, "compact") for i in range(16))
     text = reset_markdown.render(PROVED._replace(apps=many))

@@ -277,6 +277,12 @@ def test_refused_apps_and_warnings_come_with_their_reasons() -> None:
     ]
 
 
+def test_apps_that_would_not_get_shorter_are_named() -> None:
+    """Of `--all`, whoever misses an app asks whether it was seen."""
+    assert "\nNothing to shorten: blog, polls\n" in shown(DIFFERS)
+    assert "Nothing to shorten" not in shown(PROVED)
+
+
 def test_it_says_how_much_faster_a_fresh_migrate_is() -> None:
     assert block(shown(DIFFERS), "A fresh migrate, in processor time") == [
         "  sqlite 3.40.1  24 s before, 8.0 s after (2.9 times faster)"

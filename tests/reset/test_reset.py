@@ -123,6 +123,7 @@ def test_a_second_reset_finds_nothing_to_shorten(shop: Bookshop) -> None:
     commit = shop.commit("Reset")
     found = shop.told("--all", code=FINDINGS)
     assert (found["apps"], found["files"], found["refused"]) == ([], [], [])
+    assert shop.reset("--all").out.startswith("Nothing to shorten: orders, shop\n\n")
     named = shop.told("shop", code=FINDINGS)
     assert [(one["app"], one["why"][:18]) for one in named["refused"]] == [
         ("shop", "nothing to shorten")

@@ -408,6 +408,31 @@ def test_an_output_that_cannot_be_written_is_told_before_anything_runs(shop: Boo
     failed(shop, shop.reset("--all", "--output", "shop"), USAGE, "shop cannot be written")
 
 
+def test_migrations_behind_a_link_are_named_and_left_out(shop: Bookshop, tmp_path: Path) -> None:
+    """`--all` took what git has, and what it lacked nobody could see."""
+    (shop.path / "orders/migrations").rename(tmp_path / "migrations")
+    (shop.path / "orders/migrations").symlink_to(tmp_path / "migrations")
+    (shop.path / "twin").symlink_to("shop")
+    shop.commit("Share the migrations")
+    found = shop.told("--all", "--dry-run")
+    said = "orders/migrations was left out: it is a symbolic link. Reset it where it really is."
+    assert [each for each in found["warnings"] if "left out" in each] == [said]
+
+
+def test_migrations_of_another_repository_are_named_and_left_out(
+    shop: Bookshop, tmp_path: Path
+) -> None:
+    other = Bookshop.open(tmp_path / "other")
+    shop.git("-c", "protocol.file.allow=always", "submodule", "add", str(other.path), "libs/other")
+    shop.commit("Add a submodule")
+    found = shop.told("--all", "--dry-run")
+    assert [each for each in found["warnings"] if "left out" in each] == [
+        f"libs/other/{app}/migrations was left out: libs/other is a repository of its own. "
+        "Reset it there."
+        for app in ("orders", "shop")
+    ]
+
+
 def test_an_interpreter_without_django(shop: Bookshop, tmp_path: Path) -> None:
     import venv
 

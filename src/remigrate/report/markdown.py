@@ -59,6 +59,16 @@ class Room:
         self.characters -= size
         return part.head + "".join(kept) + part.tail
 
+    def told(self, limit: int, command: str) -> str:
+        """What found no room, and the command that shows it; empty where all did."""
+        if not self.left_out:
+            return ""
+        lost = listed([counted(number, noun) for noun, number in self.left_out.items()])
+        return (
+            f"\nLeft out to stay below {limit:,} characters: {lost}. "
+            f"Run `{command}` to see everything.\n"
+        )
+
 
 def render(report: Report, limit: int = 60_000) -> str:
     """Markdown in at most `limit` characters; `limit` is 2,000 or more."""
@@ -69,7 +79,9 @@ def render(report: Report, limit: int = 60_000) -> str:
     missing = "".join(room.fill(_code(finding)) for finding in report.findings)
     drawings = "".join(room.fill(_drawing(picture)) for picture in report.pictures)
     unread = room.fill(_unread(report))
-    return top + findings + missing + drawings + notices + unread + _left_out(room, limit)
+    return (
+        top + findings + missing + drawings + notices + unread + room.told(limit, "remigrate check")
+    )
 
 
 def _verdict(report: Report) -> str:
@@ -177,13 +189,3 @@ def _unread(report: Report) -> Part:
 def _unread_row(row: UnreadFile) -> str:
     why = cell(_short(row.why, LONGEST_NAME))
     return f"| {_place(row.path, row.line)} | {cell(_short(row.what, LONGEST_NAME))} | {why} |\n"
-
-
-def _left_out(room: Room, limit: int) -> str:
-    if not room.left_out:
-        return ""
-    lost = listed([counted(number, noun) for noun, number in room.left_out.items()])
-    return (
-        f"\nLeft out to stay below {limit:,} characters: {lost}. "
-        "Run `remigrate check` to see everything.\n"
-    )

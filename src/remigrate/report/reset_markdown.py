@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from remigrate.report import reset_words as words
 from remigrate.report.escape import cell, code, cut, fence, in_cell, prose, visible, visible_lines
 from remigrate.report.markdown import LONGEST_CELL, LONGEST_NAME, RESERVE, Part, Room
-from remigrate.report.words import counted, listed
+from remigrate.report.words import counted
 
 if TYPE_CHECKING:
     from remigrate.outcome import Check, HandWritten, Reset, Verdict
@@ -35,11 +35,11 @@ def render(reset: Reset, limit: int = 60_000) -> str:
     apps = room.fill(_apps(reset))
     times = room.fill(_times(reset))
     rest = [_hand_written(reset.left_out, "left out for doing nothing on an empty database"),
-            _hand_written(reset.carried, "carried over"), _notes(reset), _files(reset),
-            _diff(reset)]  # fmt: skip
+            _hand_written(reset.carried, "carried over"), _notes(reset), _idle(reset),
+            _files(reset), _diff(reset)]  # fmt: skip
     folded = "".join(map(room.fill, rest))
     read = top + apps + warnings + proof + differences + times + told + refused + folded
-    return read + _left_out(room, limit)
+    return read + room.told(limit, "remigrate reset --dry-run")
 
 
 def _top(reset: Reset) -> str:
@@ -131,6 +131,12 @@ def _refused(reset: Reset) -> Part:
     return Part("refused app", head, rows)
 
 
+def _idle(reset: Reset) -> Part:
+    items = tuple(f"- {code(_short(label, LONGEST_NAME))}\n" for label in reset.idle)
+    title = f"Nothing to shorten in {counted(len(items), 'app')}"
+    return Part("idle app", _fold(title), items, _UNFOLD)
+
+
 def _times(reset: Reset) -> Part:
     title = "#### A fresh migrate, in processor time"
     head = f"{title}\n\n| Database | Before | After | |\n|---|--:|--:|---|\n"
@@ -185,13 +191,3 @@ def _fold(title: str) -> str:
 
 
 _UNFOLD = "\n</details>\n\n"
-
-
-def _left_out(room: Room, limit: int) -> str:
-    if not room.left_out:
-        return ""
-    lost = listed([counted(number, noun) for noun, number in room.left_out.items()])
-    return (
-        f"\nLeft out to stay below {limit:,} characters: {lost}. "
-        "Run `remigrate reset --dry-run` to see everything.\n"
-    )

@@ -42,6 +42,7 @@ def render(reset: Reset, paint: Paint, width: int = 100, verbose: bool = False) 
         _proof(reset, page),
         _times(reset, page),
         _refused(reset, page),
+        _idle(reset, page),
         _warnings(reset, page),
         _instructions(reset, page),
     ]
@@ -207,6 +208,14 @@ def _refused(reset: Reset, page: _Page) -> str:
     for refused in reset.refused:
         lines += page.wrapped(f"✗ {refused.app}: {refused.why}", "  ", "    ")
     return page.block("Refused, left as they are", lines)
+
+
+def _idle(reset: Reset, page: _Page) -> str:
+    if not reset.idle:
+        return ""
+    said = f"Nothing to shorten: {', '.join(reset.idle)}"
+    lines = page.first(page.wrapped(said, "", "  "), MOST_OPERATIONS, "  ")
+    return "".join(f"{page.paint(line, 'dim')}\n" for line in lines)
 
 
 def _warnings(reset: Reset, page: _Page) -> str:

@@ -178,7 +178,7 @@ def _concluded(start: Ground, options: Options, found: Found, environ: Mapping[s
         found.apps,
         tuple(ChangedFile(each.path, each.action) for each in sorted(found.changes)),
         checks,
-        found.warnings,
+        (*found.warnings, *start.unreached),
         found.refused,
         wanted and not options.dry_run,
         options.dry_run,
@@ -191,6 +191,7 @@ def _concluded(start: Ground, options: Options, found: Found, environ: Mapping[s
         found.times,
         (),
         changes.diff(found.changes) if options.dry_run else "",
+        found.idle,
     )
 
 

@@ -29,6 +29,8 @@ class Found(NamedTuple):
     times: tuple[MigrateTime, ...] = ()
     warnings: tuple[str, ...] = ()
     rounds: int = 0
+    idle: tuple[str, ...] = ()
+    """Labels of apps that have several migrations, and would not get shorter."""
 
 
 def apps(ground: Ground, planned: Plan, ways: Mapping[Name, str]) -> tuple[AppReset, ...]:

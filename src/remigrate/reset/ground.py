@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from remigrate import check, git, trees
 from remigrate.errors import RepositoryFailure, UsageFailure
 from remigrate.model import Header
-from remigrate.reset import importers, writing
+from remigrate.reset import importers, unreached, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -41,6 +41,8 @@ class Ground(NamedTuple):
     """Landed migrations that do something else now, in words, by the path of their package."""
     importing: Mapping[str, bytes] = {}
     """Python files that may import from migrations, by path."""
+    unreached: tuple[str, ...] = ()
+    """Words for migrations folders that cannot be reset from here, where all were asked for."""
 
     def fork(self, app: str) -> str:
         """The app's last migration that databases at base and databases of the branch alone have
@@ -95,6 +97,7 @@ def survey(repository: git.Repository, options: Options, cache: Cache) -> Ground
         bool(options.app),
         _edited(answer),
         importers.mentioning(repository, (app.path for app in answer.project.apps)),
+        tuple(unreached.told(repository, facts.graph.apps)) if options.all else (),
     )
 
 

@@ -7,6 +7,7 @@ the project's Python as a view of files that are not on disk.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from remigrate.outcome import MigrateTime, Refused
@@ -59,7 +60,7 @@ class Work:
         while True:
             planned = self._plan()
             if not any(segment.written for segment in planned.segments):
-                return Found(refused=self._told(planned))
+                return Found(refused=self._told(planned), idle=self._idle(planned))
             if self._reasons.forbid(planned):
                 continue
             if not self._record:
@@ -141,6 +142,18 @@ class Work:
             or not each.why.startswith(reasons.IDLE)
         ]
         return (*given_up, *idle)
+
+    def _idle(self, planned: Plan) -> tuple[str, ...]:
+        """Labels of apps with several migrations that would not get shorter; one that was named is
+        refused."""
+        several = Counter(app for app, _ in self._ground.graph.nodes)
+        whys = {each.app: each.why for each in planned.refused} | self._reasons.refused
+        found = [
+            app
+            for app, why in whys.items()
+            if why.startswith(reasons.IDLE) and several[app] > 1 and not self._reasons.staying(app)
+        ]
+        return () if self._ground.named else tuple(sorted(map(self._label, found)))
 
     # The old history
 
@@ -306,6 +319,7 @@ class Work:
             (MigrateTime(prove.database(self._record), float(old), float(new)),),
             tuple(doubts),
             found.rounds,
+            self._idle(planned),
         )
 
 
