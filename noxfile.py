@@ -41,17 +41,18 @@ def probe(session: nox.Session, probed: str, django: str) -> None:
     session.run("python", "-m", "pytest", "tests/probe", *session.posargs)
 
 
-TRAPPED = [("3.9", "4.2"), ("3.11", "5.2"), ("3.13", "6.0"), ("3.14", "")]
+TRAPPED = [("3.9", "4.2"), ("3.11", "5.2"), ("3.13", "6.0"), ("3.13", "")]
+_TRAPS = ("tests/reset/traps", "tests/reset/test_guard.py")
 
 
 @nox.session(python="3.11")
 @nox.parametrize("trapped,django", TRAPPED, ids=[f"{p}-{d or 'newest'}" for p, d in TRAPPED])
 def traps(session: nox.Session, trapped: str, django: str) -> None:
-    """Run the tests of a reset's traps from this environment, on projects that have that Django."""
+    """Run the tests of the traps and of the guard on projects that have that Django."""
     session.install("--require-hashes", "--requirement", "requirements/dev.txt")
     session.install("--no-deps", "--no-build-isolation", "--editable", ".")
     session.env["REMIGRATE_PROBE_PYTHON"] = _project(session, trapped, django, "psycopg[binary]")
-    session.run("python", "-m", "pytest", "tests/reset/traps", *session.posargs)
+    session.run("python", "-m", "pytest", *_TRAPS, *session.posargs)
 
 
 @nox.session
