@@ -1,12 +1,15 @@
 """The same apps through other tools, judged by the proof that Remigrate holds its own files to.
 
-    python benchmarks/peers.py [--only NAME]... [--engine sqlite|postgresql]
+    python benchmarks/peers.py [--only NAME]... [--engine sqlite|postgresql] [--limit SECONDS]
 
 Each tool runs in a work tree of its own, as its documentation says: Django's ``squashmigrations``
-for one app after the other, and all of them in a row; django-squash and django-remake-migrations
-for the whole project. What it wrote is shown to the probe that proves a reset, on databases that
-the old files made. It is not asked whether a lagging database is stopped, but whether one that is
-behind comes out right.
+for one app after the other; django-squash and django-remake-migrations for the whole project, and
+django-squash for each app, where the project as a whole came out wrong. What it wrote is shown to
+the probe that proves a reset, on databases that the old files made. Where a tool leaves the old
+files, a database that is behind has to come out right; where it does not, something has to stop it.
+
+What was found is kept in the cache folder, after each try: ``python benchmarks/reset.py --table``
+puts it beside what Remigrate did.
 """
 
 from __future__ import annotations
@@ -18,30 +21,43 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from benchmarks import repositories, reset_projects  # noqa: E402
-from benchmarks.measure import say  # noqa: E402
+from benchmarks import repositories, reset_projects, reset_table  # noqa: E402
+from benchmarks.measure import Command, output, say  # noqa: E402
 from benchmarks.reset import results  # noqa: E402
 from benchmarks.reset_projects import Project, Tree  # noqa: E402
-from remigrate import drift, git, options  # noqa: E402
+from remigrate import drift, errors, git, options  # noqa: E402
 from remigrate.memory import NoCache  # noqa: E402
-from remigrate.reset import flow, ground, prove, squash  # noqa: E402
+from remigrate.reset import flow, ground, prove, record, squash  # noqa: E402
 from remigrate.view import View  # noqa: E402
 
 REQUIREMENTS = ("django-squash==0.0.15", "django-remake-migrations==3.1.0")
-_SETTINGS = """
-from pathlib import Path
+_THEIRS = "RESET_BENCH_THEIRS"
+"""The variable that holds the labels of apps outside of the work tree."""
+_SETTINGS = f"""
+import json
+import os
 
-BASE_DIR = Path(__file__).resolve().parent
 INSTALLED_APPS = [*INSTALLED_APPS, "django_squash", "django_remake_migrations"]
-DJANGO_SQUASH_IGNORE_APPS = {theirs!r}
+DJANGO_SQUASH_IGNORE_APPS = json.loads(os.environ.get("{_THEIRS}", "[]"))
 """
+_OUTSIDE = """
+import json, sys
+from django.apps import apps
+print(json.dumps([a.label for a in apps.get_app_configs() if not a.path.startswith(sys.argv[1])]))
+"""
+_BEHIND = 4
+"""Databases that are behind, for one tool; those with the longest history first."""
+_LIMIT = 3600
+"""Seconds for one tool on one project, unless others are asked for."""
 
 
 class Attempt(NamedTuple):
@@ -50,38 +66,47 @@ class Attempt(NamedTuple):
     tool: str
     app: str
     """Empty for the whole project."""
-    commands: tuple[tuple[str, ...], ...]
-    """Words after ``manage.py``."""
+    words: tuple[str, ...]
+    """After ``manage.py``."""
+
+
+_DJANGO, _SQUASH, _REMAKE = reset_table.TOOLS
 
 
 def attempts(leaves: dict[str, str]) -> Iterator[Attempt]:
     """Every tool, for apps with these last migrations."""
     for label, leaf in leaves.items():
-        yield Attempt("squashmigrations", label, (("squashmigrations", label, leaf, "--noinput"),))
-    yield Attempt("django-squash", "", (("squash_migrations",),))
-    yield Attempt("django-remake-migrations", "", (("remakemigrations",),))
+        yield Attempt(_DJANGO, label, ("squashmigrations", label, leaf, "--noinput"))
+    yield Attempt(_SQUASH, "", ("squash_migrations",))
+    yield Attempt(_REMAKE, "", ("remakemigrations",))
+    for label in leaves:
+        yield Attempt(_SQUASH, label, ("squash_migrations", "--only", label))
 
 
-def judged(work: Judge, tree: Tree, attempt: Attempt) -> dict[str, Any]:
+def judged(work: Judge, tree: Tree, attempt: Attempt, limit: float) -> dict[str, Any]:
     """Run a tool in a copy of the tree, and judge what it wrote."""
     found: dict[str, Any] = {"tool": attempt.tool, "app": attempt.app}
-    repositories.git(tree.top, "checkout", "--quiet", "--force", "HEAD")
-    repositories.git(tree.top, "clean", "--quiet", "--force", "-d")
-    for words in attempt.commands:
-        command = tree.django(*words)
-        done = subprocess.run(
-            command.argv, cwd=command.cwd, env=command.env, capture_output=True, text=True
-        )
-        if done.returncode:
-            said = (done.stderr or done.stdout).strip().splitlines() or [""]
-            return {**found, "failed": f"ended with {done.returncode}: {said[-1][:300]}"}
-        if "Manual porting" in done.stdout or "manual porting" in done.stdout:
-            found["manual"] = True
-    changes = _changes(tree.top)
+    _clean(tree.top)
+    command = tree.django(*attempt.words)
+    flags: dict[str, Any] = {"capture_output": True, "text": True, "timeout": limit}
     try:
-        return {**found, **work.judge(changes, attempt.app)}
-    except Exception as error:  # noqa: BLE001 # somebody else's tool: whatever it raises is its result
-        return {**found, "failed": f"{type(error).__name__}: {str(error)[:300]}"}
+        done = subprocess.run(command.argv, cwd=command.cwd, env=command.env, **flags)
+    except subprocess.TimeoutExpired:
+        return {**found, "late": f"did not come to an end in {limit:.0f} seconds"}
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines() or [""]
+        return {**found, "failed": f"ended with {done.returncode}: {said[-1][:300]}"}
+    if "manual porting" in done.stdout.lower():
+        found["manual"] = True
+    try:
+        return {**found, **work.judge(_changes(tree.top), attempt.app)}
+    except errors.EnvironmentFailure as error:  # as when the proof takes longer than the limit
+        return {**found, "late": f"not judged: {str(error)[:300]}"}
+
+
+def _clean(top: Path) -> None:
+    repositories.git(top, "checkout", "--quiet", "--force", "HEAD")
+    repositories.git(top, "clean", "--quiet", "--force", "-d")
 
 
 def _changes(top: Path) -> View:
@@ -96,64 +121,75 @@ def _changes(top: Path) -> View:
             files[path] = (top / path).read_bytes()
         else:
             gone.append(path)
-    repositories.git(top, "checkout", "--quiet", "--force", "HEAD")
-    repositories.git(top, "clean", "--quiet", "--force", "-d")
+    _clean(top)
     return View(files, tuple(gone))
 
 
 class Judge:
     """The old history on scratch databases, and what the proof needs to know of it."""
 
-    def __init__(self, work: squash.Work, asked: flow.Asked) -> None:
+    def __init__(self, work: squash.Work, start: ground.Ground, asked: flow.Asked) -> None:
         self._asked = asked
         planned = work._plan()
-        while work._refuse_idle(planned) or work._refuse_needed(planned):
-            planned = work._plan()
         work._migrate_old(planned)
         self._record = work._record
+        installed = record.installed(self._record)
+        self.apps = [a for a in start.targets if (start.graph.apps[a].label, a) in installed]
+        """Those of the project that it installs."""
         self._gone = work._history(planned).gone
-        self._labels = frozenset(each.label for each in planned.segments)
+        self._labels = {app: start.graph.apps[app].label for app in start.targets}
 
     def judge(self, view: View, app: str) -> dict[str, Any]:
-        """The checks, by name."""
-        replacing = {
-            f"{path.split('/')[-3]}.{path.split('/')[-1][:-3]}"
-            for path, text in view.files.items()
-            if b"replaces" in text
-        }
-        keys = list(self._record["lagging"])
+        """The checks, by name, and the apps that what differs is put down to."""
+        keys = [key for key in self._record["lagging"] if not app or key[0] == app][:_BEHIND]
         data = {"gone": self._gone, "upgrade": ["base"], "lagging": keys}
         proof = self._asked("prove", view, data)
-        kept = not view.hidden
-        expected = prove.Expected(frozenset(replacing), self._labels, replaces=True, kept=kept)
+        expected = prove.Expected(
+            self._replacing(view),
+            frozenset(self._labels.values()),
+            replaces=True,
+            kept=not view.hidden,
+        )
         judgement = prove.judged(self._record, proof, expected)
         return {
             "checks": {
-                check.check: [check.result, list(check.differences[:3]) or check.why[:200]]
+                check.check: [check.result, list(check.differences[:20]) or check.why[:200]]
                 for check in judgement.checks
             },
+            "blamed": sorted(judgement.blamed),
             "seconds": proof.get("fresh", {}).get("seconds"),
             "written": len(view.files),
             "deleted": len(view.hidden),
         }
 
+    def _replacing(self, view: View) -> frozenset[str]:
+        """What replaces others, as ``label.name``."""
+        found = []
+        for path, text in view.files.items():
+            folder, _, name = path.rpartition("/")
+            if folder in self._labels and re.search(rb"^ +replaces *=", text, re.MULTILINE):
+                found.append(f"{self._labels[folder]}.{name[:-3]}")
+        return frozenset(found)
 
-def run(project: Project, engine: str) -> list[dict[str, Any]]:
+
+def run(project: Project, engine: str, limit: float) -> Iterator[dict[str, Any]]:
     """All tools on one project."""
     with tempfile.TemporaryDirectory(prefix="remigrate-peers-") as scratch:
         folder = Path(scratch)
         folder.chmod(0o755)
-        theirs = ["admin", "auth", "contenttypes", "sessions", "sites", "flatpages"]
         project = project._replace(
             requirements=(*project.requirements, *REQUIREMENTS),
             environment=f"peers-{project.environment or project.name}",
-            settings=project.settings + _SETTINGS.format(theirs=theirs),
+            settings=project.settings + _SETTINGS,
         )
         tree = reset_projects.tree(project, engine, folder)
-        return list(_all(tree))
+        asks = (tree.python, "-c", "import django; django.setup()\n" + _OUTSIDE, str(tree.top))
+        env = {**tree.env, "DJANGO_SETTINGS_MODULE": tree.settings}
+        theirs = output(Command(asks, tree.home, env)).decode().strip().splitlines()[-1]
+        yield from _all(tree._replace(env={**tree.env, _THEIRS: theirs}), limit)
 
 
-def _all(tree: Tree) -> Iterator[dict[str, Any]]:
+def _all(tree: Tree, limit: float) -> Iterator[dict[str, Any]]:
     own = folder_of(tree)
     given = options.Options()._replace(
         path=str(own.top),
@@ -162,25 +198,62 @@ def _all(tree: Tree) -> Iterator[dict[str, Any]]:
         settings=tree.settings,
         manage=str(own.home / "manage.py"),
         allow_dirty=True,
+        migrate_time_limit=limit,
     )
     env = {**tree.env, "PYTHONPATH": str(own.top)}
     repository = git.open_repository(str(own.top), env)
     start = ground.survey(repository, given, NoCache())
     place = drift.find(repository, start.project, given._replace(drift=True), env)
     with flow.Asked(place, given, env, say) as asked:
-        work = squash.Work(start, given, asked, lambda files: files, say, say)
-        judge = Judge(work, asked)
-        leaves = {
-            start.graph.apps[app].label: sorted(
-                name for path, name in start.graph.nodes if path == app
-            )[-1]
-            for app in start.targets
-            if sum(1 for path, _ in start.graph.nodes if path == app) > 1
-        }
-        for attempt in attempts(leaves):
-            found = judged(judge, tree, attempt)
-            say(json.dumps(found)[:600])
-            yield found
+        work = squash.Work(start, given, _behind(asked), lambda files: files, say, say)
+        judge = Judge(work, start, asked)
+        yield from _tried(judge, tree, _leaves(start, judge.apps), limit)
+
+
+def _behind(ask: squash.Ask) -> squash.Ask:
+    """Keeps a database that is behind for every app, the longest history first; a reset keeps
+    some."""
+
+    def asked(command: str, view: View, data: Mapping[str, Any]) -> dict[str, Any]:
+        if command == "record":
+            parts = [each["members"] for each in data["segments"] if len(each["replaces"]) > 1]
+            parts.sort(key=len, reverse=True)
+            data = {**data, "lag": [each[(len(each) - 1) // 2] for each in parts]}
+        return ask(command, view, data)
+
+    return asked
+
+
+def _leaves(start: ground.Ground, apps: Collection[str]) -> dict[str, str]:
+    """The last migration of each app that has several, by label."""
+    several = Counter(path for path, _ in start.graph.nodes)
+    return {
+        start.graph.apps[app].label: max(name for _, name in start.graph.leaves(app))
+        for app in apps
+        if several[app] > 1
+    }
+
+
+def _tried(
+    judge: Judge, tree: Tree, leaves: dict[str, str], limit: float
+) -> Iterator[dict[str, Any]]:
+    spent: Counter[str] = Counter()
+    whole: dict[str, bool] = {}
+    for attempt in attempts(leaves):
+        if attempt.app and whole.get(attempt.tool):
+            continue
+        began = time.monotonic()
+        if spent[attempt.tool] < limit:
+            found = judged(judge, tree, attempt, limit)
+        else:
+            late = f"not tried: {attempt.tool} had its {limit:.0f} seconds"
+            found = {"tool": attempt.tool, "app": attempt.app, "late": late}
+        took = time.monotonic() - began
+        spent[attempt.tool] += int(took)
+        if not attempt.app:
+            whole[attempt.tool] = reset_table.good(found)
+        say(f"{took:.0f} s: {json.dumps(found)[:600]}")
+        yield found
 
 
 def folder_of(tree: Tree) -> Tree:
@@ -195,14 +268,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--engine", default="sqlite")
+    parser.add_argument("--limit", type=float, default=_LIMIT)
     given = parser.parse_args()
+    folder = results() / "peers"
+    folder.mkdir(exist_ok=True)
     for project in reset_projects.ALL:
-        if project.name in given.only:
+        if given.engine in project.engines and project.name in (given.only or [project.name]):
             word = re.sub(r"\W+", "-", project.name)
-            folder = results() / "peers"
-            folder.mkdir(exist_ok=True)
-            found = run(project, given.engine)
-            (folder / f"{word}.{given.engine}.json").write_text(json.dumps(found, indent=1))
+            path = folder / f"{word}.{given.engine}.json"
+            found = []
+            for each in run(project, given.engine, given.limit):
+                found.append(each)
+                path.write_text(json.dumps(found, indent=1))
     return 0
 
 

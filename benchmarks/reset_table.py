@@ -11,10 +11,11 @@ Found = dict[str, Any]
 _HEAD = """\
 # Resets of real projects
 
-Made by two commands; the first one takes an hour on a small machine, and can be run for one project
+Made by three commands; the first two take hours on a small machine, and can be run for one project
 at a time (`--only`):
 
     python benchmarks/reset.py
+    python benchmarks/peers.py
     python benchmarks/reset.py --table docs/real-resets.md
 
 Each project is a published package, copied into a work tree of its own; its dependencies stay in
@@ -27,8 +28,7 @@ the number of rows in each table), `migrate` with the new files on the old datab
 *Cost* is the whole of `reset --all`, proof included, divided by one `manage.py migrate` of the old
 history from empty in the same run; *faster* is that `migrate` divided by the one afterwards. Both
 are seconds on the clock, of a machine that others use too; *in cpu* is the second one in seconds of
-processor, without the server's. *Left* are apps that a reset would not make shorter, which it does
-not name.
+processor, without the server's. *Left* are apps that a reset would not make shorter.
 
 The rows were not all measured with the same state of Remigrate, which was changed between the runs
 and in some cases during one. They are provisional until all are measured again in one go.
@@ -52,40 +52,124 @@ def page(folder: Path) -> str:
     """Markdown."""
     found = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     parts = [_HEAD, "\n## In one line each\n\n", *_summary(found)]
+    peers = {path.stem: path for path in sorted((folder / "peers").glob("*.json"))}
+    if peers:
+        parts += ["\n", _PEERS]
+    for path in sorted(folder.glob("*.json")):
+        if path.stem in peers:
+            theirs = json.loads(peers[path.stem].read_text())
+            parts += ["\n", *_side_by_side(json.loads(path.read_text()), theirs)]
     for each in found:
         parts += ["\n", *_project(each)]
-    for path in sorted((folder / "peers").glob("*.json")):
-        parts += ["\n", *_peers(path.stem, json.loads(path.read_text()))]
+    for name, path in peers.items():
+        parts += ["\n", *_peers(name, json.loads(path.read_text()))]
     return "".join(parts)
+
+
+def good(found: Found) -> bool:
+    """Whether every check of what a tool wrote was proved, or had nothing to look at."""
+    checks = found.get("checks", {})
+    return bool(checks) and all(check[0] in ("proved", "skipped") for check in checks.values())
+
+
+def _side_by_side(ours: Found, theirs: list[Found]) -> Iterator[str]:
+    """A row for each app that has several migrations, a column for each tool."""
+    yield f"### {ours['project']}, {ours['engine']}: side by side\n\n"
+    yield f"| app | Remigrate | {' | '.join(TOOLS)} |\n|---|---|---|---|---|\n"
+    rows = {
+        app: [_ours(ours, app), *(_theirs(theirs, tool, app) for tool in TOOLS)]
+        for app in _several(ours)
+    }
+    for app, cells in rows.items():
+        yield f"| {app} | {' | '.join(cells)} |\n"
+    columns = zip(*rows.values(), strict=True)
+    counts = [sum(cell.startswith("proved") for cell in column) for column in columns]
+    yield f"| *proved, of {len(rows)}* | {' | '.join(map(str, counts))} |\n"
+
+
+def _ours(found: Found, app: str) -> str:
+    reset = found["reset"] or {"apps": [], "refused": []}
+    if app in {each["app"] for each in reset["refused"]}:
+        return "refused"
+    written = {each["label"]: each["after"] for each in reset["apps"]}
+    if app not in written:
+        return "not shorter"
+    shorter = f"{found['migrations'][app]} → {written[app]}"
+    return f"proved, {shorter}" if app in _proved(found) else f"differs, {shorter}"
+
+
+def _theirs(found: list[Found], tool: str, app: str) -> str:
+    """What came of one app: alone, or else as a part of the project."""
+    tried = [each for each in found if each["tool"] == tool and each["app"] in (app, "")]
+    alone = [each for each in tried if each["app"]]
+    if alone:
+        return _came(alone[0])
+    if not tried:
+        return "not tried"
+    whole = tried[0]
+    # Where a part of it was not reached, nobody knows what it would have been for the app.
+    reached = set(whole.get("checks", {})) >= {*_PEER_CHECKS, "state", "drift"}
+    return "no difference" if reached and app not in whole["blamed"] else _came(whole)
+
+
+def _came(found: Found) -> str:
+    """What came of a try, in a word or two."""
+    checks = found.get("checks", {})
+    wrong = [name for name, check in checks.items() if check[0] not in ("proved", "skipped")]
+    if "late" in found:
+        return "not judged"
+    if found.get("manual"):
+        return "to be ported by hand"
+    if "failed" in found:
+        return "gives up"
+    if wrong in ([], ["state"]):
+        return "proved" + " but for `state`" * len(wrong)
+    if "graph" in wrong:
+        return "does not load"
+    failed = [name for name in wrong if checks[name][0] == "failed" and name == "fresh-schema"]
+    return "does not migrate" if failed else f"differs: {', '.join(wrong)}"
 
 
 def _peers(name: str, found: list[Found]) -> Iterator[str]:
     yield f"## Other tools on {name.replace('.', ', ')}\n\n"
-    yield _PEERS
-    yield "| tool | app | works | schema | rows | upgrade | lagging | state, drift | |\n"
-    yield "|---|---|---|---|---|---|---|---|---|\n"
+    yield "| tool | app | schema | rows | upgrade | lagging | state, drift | |\n"
+    yield "|---|---|---|---|---|---|---|---|\n"
     for each in found:
         checks = each.get("checks", {})
         words = [checks.get(name, ["not reached"])[0] for name in _PEER_CHECKS]
-        good = bool(checks) and all(check[0] == "proved" for check in checks.values())
-        why = each.get("failed") or next(
-            (str(check[1]) for check in checks.values() if check[0] != "proved"), ""
-        )
+        why = each.get("late") or each.get("failed") or _first_wrong(checks)
         manual = "manual; " if each.get("manual") else ""
         state = ", ".join(checks.get(name, ["not reached"])[0] for name in ("state", "drift"))
-        cells = [each["tool"], each["app"] or "all", "yes" if good else "no", *words, state]
+        cells = [each["tool"], each["app"] or "all", *words, state]
         yield f"| {' | '.join(cells)} | {manual}{_plain(why)[:160]} |\n"
 
 
-_PEERS = """\
-Made by `python benchmarks/peers.py`: what each tool wrote, as it wrote it, judged by the same
-proof, `squashmigrations` for one app at a time. It leaves the old files, so a database that is
-behind goes through them. *Manual* is what the tool itself says that somebody has to port by hand;
-nobody did. Of `state`, differences that only spell a default out (`serialize`, `abstract`) count
-too, and say nothing against a tool. `lagging` counts as proved when anything stops such a database
-before a migration has run, also an error that tells nobody why.
+def _first_wrong(checks: Found) -> str:
+    for result, said in checks.values():
+        if result not in ("proved", "skipped"):
+            return said if isinstance(said, str) else "; ".join(said)
+    return ""
 
+
+_PEERS = """\
+## Other tools
+
+What Django's `squashmigrations`, django-squash and django-remake-migrations wrote, as they wrote
+it, judged by the same proof on databases that the old files made. `squashmigrations` goes through
+one app at a time, and so does django-squash (`--only`) where it fails on the whole project;
+django-remake-migrations knows only the whole project, and *no difference* then means that what
+differs is not this app's. The first two leave the old files, so a database that is behind goes
+through them, and has to come out right.
+
+*To be ported by hand* is what the tool itself says; nobody did. *Gives up*: it ended with an error.
+*Not judged*: the tool, or the proof of what it wrote, took longer than there was time for.
+*Proved but for `state`*: the databases are the same, and what Django remembers of the models is
+not; often that only spells a default out (`serialize`, `abstract`), which says nothing against a
+tool, and it is counted with the others. `lagging` counts as proved when anything stops such a
+database before a migration has run, also an error that tells nobody why. What each of them said
+stands at the end of this page.
 """
+TOOLS = ("squashmigrations", "django-squash", "django-remake-migrations")
 _PEER_CHECKS = ("fresh-schema", "fresh-data", "upgrade", "lagging")
 
 
