@@ -816,6 +816,130 @@ def fill(apps, editor):
     assert carried.names == ["né größergrößer", "nè größergrößer"]
 
 
+# --- what code says of its own module -------------------------------------------------------------
+
+
+def test_a_module_that_stores_its_own_name_stores_the_old_one(shop: Shop) -> None:
+    head = (
+        MAKE
+        + """
+migration_name = __name__
+
+
+class Log:
+    where = __name__
+
+    def words(self, name=__name__):
+        return [name, self.where, __name__.rpartition(".")[2]]
+
+
+def fill(apps, editor):
+    for each in [migration_name, *Log().words(), (lambda: __name__)()]:
+        make(apps, each)
+"""
+    )
+    carried = shop.old(m0002_seed=migration(RUN, head)).carry()
+    assert carried.new == carried.old
+    old = "shop.migrations.0002_seed"
+    assert carried.names == [old, old, old, "0002_seed", old]
+    assert f'migration_name = "{old}"\n' in carried.text
+
+
+def test_the_name_of_a_module_survives_inside_formatted_strings(shop: Shop) -> None:
+    head = (
+        MAKE
+        + """
+def fill(apps, editor):
+    make(apps, f"it's {__name__!r:>30} {f'{__name__}'}" f'{__name__}')
+    make(apps, __name__)
+"""
+    )
+    carried = shop.old(m0002_seed=migration(RUN, head)).carry()
+    assert carried.new == carried.old
+    assert carried.names[1] == "shop.migrations.0002_seed"
+    assert carried.code.startswith('old_name_0002 = "shop.migrations.0002_seed"\n\n\n')
+
+
+def test_functions_alike_that_say_the_name_of_their_module_are_told_apart(shop: Shop) -> None:
+    head = (
+        MAKE
+        + """
+def fill(apps, editor):
+    make(apps, __name__)
+"""
+    )
+    old = migration(RUN, head)
+    carried = shop.old(m0002_a=old, m0003_b=old).carry()
+    assert carried.new == carried.old
+    assert carried.names == ["shop.migrations.0002_a", "shop.migrations.0003_b"]
+
+
+def test_a_name_of_ones_own_called_as_that_of_the_module_is_left_alone(shop: Shop) -> None:
+    head = (
+        MAKE
+        + """
+class Step:
+    __name__ = "step"
+    said = __name__
+
+
+def fill(apps, editor):
+    def inner(__name__):
+        return __name__
+    for __name__ in ["local"]:
+        make(apps, __name__)
+    make(apps, Step.said + inner("inner"))
+"""
+    )
+    assert shop.old(m0002_seed=migration(RUN, head)).same().names == ["local", "stepinner"]
+
+
+def test_where_the_module_itself_is_wanted_it_is_the_new_one(shop: Shop) -> None:
+    head = (
+        MAKE
+        + """
+import logging
+import pkgutil
+import sys
+from importlib import import_module
+
+logger = logging.getLogger(__name__)
+if __name__ == "__main__":
+    logger = None
+
+
+def fill(apps, editor):
+    logger.debug("filling")
+    make(apps, sys.modules[__name__].fill.__name__)
+    make(apps, import_module(__name__).make.__name__ + str(sys.modules.get(__name__) is None))
+    make(apps, pkgutil.get_data(__name__, "seed.txt").decode())
+"""
+    )
+    shop.write({"shop/migrations/seed.txt": "from a file"})
+    carried = shop.old(m0002_seed=migration(RUN, head)).same()
+    assert carried.names == ["fill", "makeFalse", "from a file"]
+    assert "logging.getLogger(__name__)" in carried.text
+
+
+def test_code_of_another_package_goes_on_asking_there(shop: Shop) -> None:
+    head = """
+from importlib import import_module
+
+
+def fill(apps, editor):
+    make = import_module(".making", __package__).make
+    make(apps, f"{__package__} {__name__}")
+"""
+    (shop.folder / "shop/seeds").mkdir()
+    shop.write({"shop/seeds/__init__.py": "", "shop/seeds/making.py": MAKE})
+    shop.write({"shop/seeds/old.py": head + "\n\nclass Migration:\n    operations = []\n"})
+    shop.modules.append("shop.seeds.old")
+    own = migration(RUN, "from shop.seeds.old import fill\n")
+    carried = shop.old(m0002_seed=own).carry()
+    assert carried.new == carried.old
+    assert carried.names == ["shop.seeds shop.seeds.old"]
+
+
 # --- names that are taken -------------------------------------------------------------------------
 
 

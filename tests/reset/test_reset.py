@@ -30,7 +30,7 @@ def shop(tmp_path: Path) -> Bookshop:
 
 def unlike_itself(shop: Bookshop) -> None:
     """Let a migration write rows that no other file could write."""
-    seed = SEED.replace('["Books", "Games"]', '[__name__.rpartition(".")[2]]')
+    seed = SEED.replace('["Books", "Games"]', '[__file__.rpartition("/")[2]]')
     path = shop.path / "shop/migrations/0003_seed.py"
     path.write_text(path.read_text().replace(SEED, seed))
     shop.commit("Name the category after the file")
@@ -282,7 +282,7 @@ def test_differences_are_written_only_when_they_are_accepted(shop: Bookshop) -> 
     unlike_itself(shop)
     refused = shop.told("shop", code=FINDINGS)
     assert refused["files"] == []
-    assert "only the old history has (name '0003_seed')" in refused["refused"][0]["why"]
+    assert "only the old history has (name '0003_seed.py')" in refused["refused"][0]["why"]
     assert shop.status() == []
     accepted = shop.told("shop", "--accept-differences")
     assert [c["check"] for c in accepted["proof"] if c["result"] == "differs"] == ["fresh-data"]

@@ -17,8 +17,9 @@ there, each module's statements in their old order. A name that is taken is chan
 (a lambda, a call that makes a function) is written so again.
 
 Code that reads files beside `__file__` works on, as the new file is in the same folder; where it is
-not, that is refused. `__name__` becomes the new module's. When one old module has
-``from __future__ import annotations``, the new file has it for all.
+not, that is refused. `__name__` is written as what the old module's was, as code may have stored
+it; where it only looks the module up, or names a logger, it becomes the new one's. When one old
+module has ``from __future__ import annotations``, the new file has it for all.
 
 Uncarriable is raised, with file and line, for what cannot be copied: names that come from
 ``import *``, imports of a module that will be gone in other forms than ``from it import name``,

@@ -11,7 +11,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from remigrate.probe import scopes, statements
+from remigrate.probe import own_name, scopes, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -34,6 +34,8 @@ class Closure:
         self.names: dict[statements.Key, str] = {}
         self._same: dict[int, statements.Unit] = {}
         self._lists: dict[statements.Key, ast.expr] = {}
+        self._texts: dict[statements.Key, str] = {}
+        self._named: set[statements.Key] = set()
 
     # --- what is needed --------------------------------------------------------------------------
 
@@ -117,6 +119,9 @@ class Closure:
     def _given(self, module: statements.Module, ref: scopes.Ref) -> None:
         """A name that the module does not bind: of Python, or of a star import."""
         self._externals.add(ref.name)
+        text = own_name.meant(module, self._package, ref)
+        if text is not None:
+            self._say(module, ref, text)
         if ref.name == "__file__" and module.package != self._package:
             raise statements.Uncarriable(
                 f"{module.where(ref.node)} uses __file__, and the new file is in another folder"
@@ -130,6 +135,14 @@ class Closure:
                 f"{module.where(ref.node)} uses {ref.name}, and where that comes from is not"
                 f" written there{star}"
             )
+
+    def _say(self, module: statements.Module, ref: scopes.Ref, text: str) -> None:
+        """Have the new file say what this name was to the old module."""
+        key = statements.Key(module.name, scopes.MODULE, ref.name)
+        self._needed[key] = []  # so that no definition that says it is taken for another module's
+        self._texts[key] = text
+        if id(ref.node) in own_name.in_strings(module):
+            self._named.add(key)
 
     def _refuse_gone_imports(self, module: statements.Module, node: ast.AST) -> None:
         for each in ast.walk(node):
@@ -147,7 +160,9 @@ class Closure:
         reserved = {*statements.DJANGO, *self._externals, scopes.MIGRATION}
         words = self._all_words()
         for key in self._in_order():
-            if self._is_link(key):
+            if key in self._texts:
+                self.names[key] = f'"{self._texts[key]}"'
+            if key in self._texts or self._is_link(key):
                 continue
             meaning = self._meaning(key)
             if self._stays(key, meaning, given, reserved):
@@ -157,6 +172,9 @@ class Closure:
             fresh = _fresh(key, {*reserved, *given, *words})
             self.names[key] = fresh
             given[fresh] = meaning
+        for key in sorted(self._named):
+            self.names[key] = _fresh(key._replace(name="old_name"), {*reserved, *given, *words})
+            given[self.names[key]] = key
         for key in self._needed:
             self._name_of(key)
 
@@ -353,7 +371,7 @@ class Closure:
 
     def code(self) -> str:
         """Everything else, in an order in which it can run."""
-        text = ""
+        text = "\n".join(f'{self.names[key]} = "{self._texts[key]}"' for key in sorted(self._named))
         last: statements.Unit | None = None
         for unit in self._ordered():
             if (
@@ -362,7 +380,7 @@ class Closure:
                 and (self._linked(unit) is not None or self._is_hoisted(unit))
             ):
                 continue
-            text += _between(last, unit) + self._text(unit)
+            text += (_between(last, unit) if last or not text else "\n\n\n") + self._text(unit)
             last = unit
         for key, node in self._lists.items():
             value = self._expression(self._modules[key.module], node)
@@ -415,8 +433,10 @@ class Closure:
     ) -> dict[scopes.Place, tuple[int, str]]:
         edits = dict(self._made_absolute(module, node))
         for ref in refs:
-            name = self.names.get(statements.Key(module.name, ref.layer, ref.name), ref.name)
-            if name == ref.name:
+            key = statements.Key(module.name, ref.layer, ref.name)
+            name = self.names.get(key, ref.name)
+            unsaid = key in self._texts and own_name.meant(module, self._package, ref) is None
+            if name == ref.name or unsaid:
                 continue
             try:
                 places = module.blocks.place(ref)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from remigrate.reset.planned import Plan, Segment
 
 PARTS = (
-    *("scopes", "statements", "closure", "finding", "carrying"),
+    *("scopes", "statements", "own_name", "closure", "finding", "carrying"),
     *("catalogue_sqlite_text", "catalogue_sqlite", "catalogue_postgresql", "catalogue_mysql"),
     *("planting_values", "planting_checks", "planting_tables", "planting_rows", "planting"),
     *("catalogue", "contents", "scratch", "apart", "databases", "moving", "guard"),
