@@ -8,6 +8,7 @@ import pytest
 
 from remigrate.outcome import Check
 from remigrate.probe.guard import BEHIND
+from remigrate.reset.blame import Blame
 from remigrate.reset.prove import Expected, Judgement, database, judged
 
 EXPECTED = Expected(
@@ -47,6 +48,7 @@ def record(**more: Any) -> dict[str, Any]:
         "again": None,
         "states": {"shop.Item": ITEM},
         "makers": {"shop_item": ["shop", "blog"], "news_page": ["news"]},
+        "writers": {},
         "planted": {"planted": {"shop_item": 2, "blog_post": 1}, "left": {}},
         "effects": [],
         "upgrade": {
@@ -208,6 +210,35 @@ def test_other_rows_blame_every_app_that_changed_the_table() -> None:
     assert check(judgement, "fresh-schema").result == "proved"
     assert judgement.blamed == {"shop", "blog"}
     assert judgement.reasons[0].startswith("fresh-data: shop_item: 1 row differs")
+
+
+BLOG_AND_THEN_SHOP = (Blame(frozenset({"blog"}), frozenset({"shop"})),)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        proof({"rows": rows("bob")}),
+        proof(upgrade={"base": upgraded(rows=rows("bob"))}),
+    ],
+)
+def test_other_rows_blame_the_apps_that_wrote_them_before_those_that_made_the_table(
+    told: dict[str, Any],
+) -> None:
+    old = record(writers={"shop_item": ["blog"]})
+    assert judged(old, told, EXPECTED).blames == BLOG_AND_THEN_SHOP
+
+
+def test_who_wrote_rows_and_is_not_reset_is_not_waited_for() -> None:
+    old = record(writers={"shop_item": ["news"]})
+    judgement = judged(old, proof({"rows": rows("bob")}), EXPECTED)
+    assert judgement.blames == (Blame(frozenset({"shop", "blog"})),)
+
+
+def test_another_schema_is_not_put_down_to_those_that_wrote_rows() -> None:
+    old = record(writers={"shop_item": ["blog"]})
+    judgement = judged(old, proof({"schema": schema("id")}), EXPECTED)
+    assert judgement.blames == (Blame(frozenset({"shop", "blog"})),)
 
 
 def test_cells_that_the_old_history_fills_differently_are_put_aside() -> None:

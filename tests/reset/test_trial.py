@@ -9,6 +9,7 @@ import pytest
 
 from remigrate.outcome import Check, Verdict
 from remigrate.reset import trial
+from remigrate.reset.blame import Blame
 from remigrate.reset.prove import Expected, Judgement
 from remigrate.reset.trial import GivenUp, Offer, Search, Trial
 
@@ -20,10 +21,12 @@ def offer(name: tuple[str, str], *ways: str, why_not: str = "") -> Offer:
     return Offer(name, ways, dict(zip(ways, ways, strict=True)), {}, {}, {}, why_not)
 
 
-def blames(*labels: str, failed: tuple[str, str] | None = None) -> Judgement:
-    """A judgement that does not hold."""
+def blames(
+    *labels: str, then: tuple[str, ...] = (), failed: tuple[str, str] | None = None
+) -> Judgement:
+    """A judgement that does not hold, for one difference."""
     check = Check("fresh-data", None, "failed" if failed else "differs", "rows differ")
-    return Judgement((check,), frozenset(labels), failed)
+    return Judgement((check,), (Blame(frozenset(labels), frozenset(then)),), failed)
 
 
 GIVEN_UP = "no way of writing it is the same: fresh-data: rows differ"
@@ -188,11 +191,29 @@ def test_all_are_given_up_where_nobody_is_blamed_and_nothing_is_left() -> None:
 def test_no_other_way_helps_where_only_a_database_that_is_behind_goes_wrong() -> None:
     silent = Check("lagging", None, "failed", "in silence")
     found = search()
-    (given_up,) = found.move_on(Judgement((silent,), frozenset({"blog"})))
+    (given_up,) = found.move_on(Judgement((silent,), blames("blog").blames))
     assert given_up.label == "blog"
     assert found.ways() == {SHOP: "compact", BLOG: "compact"}
     rows = Check("fresh-data", None, "differs", "rows differ")
-    assert found.move_on(Judgement((rows, silent), frozenset({"blog"}))) == ()
+    assert found.move_on(Judgement((rows, silent), blames("blog").blames)) == ()
+
+
+def test_who_only_made_a_table_moves_on_when_those_who_wrote_to_it_have_no_way_left() -> None:
+    found = search()
+    judgement = blames("shop", then=("blog",))
+    assert found.move_on(judgement) == ()
+    assert found.ways() == {SHOP: "faithful", BLOG: "compact"}
+    assert found.move_on(judgement) == ()
+    assert found.ways() == {SHOP: "faithful", BLOG: "faithful"}
+    assert found.move_on(judgement) == (GivenUp("shop", GIVEN_UP),)
+
+
+def test_one_difference_does_not_wait_for_another() -> None:
+    found = search(offer(("news", "0001"), "compact", "faithful"))
+    found.move_on(blames("shop"))
+    both = (*blames("shop", then=("blog",)).blames, *blames("news").blames)
+    assert found.move_on(blames()._replace(blames=both)) == ()
+    assert set(found.ways().values()) == {"faithful"}
 
 
 # The whole run, with answers of the probe that a database could have given
@@ -205,6 +226,7 @@ RECORD: dict[str, Any] = {
     "again": None,
     "states": {"shop.Item": {"bases": "Model"}, "blog.Post": {"bases": "Model"}},
     "makers": {},
+    "writers": {},
     "effects": [],
 }
 EXPECTED = Expected(frozenset(), frozenset({"shop", "blog"}), replaces=False)

@@ -11,7 +11,17 @@ from django.apps import apps
 from django.db import connections, router
 from django.db.migrations.loader import MigrationLoader
 
-from remigrate.probe import apart, candidates, catalogue, contents, moving, planting, script, states
+from remigrate.probe import (
+    apart,
+    candidates,
+    catalogue,
+    contents,
+    moving,
+    planting,
+    rewriting,
+    script,
+    states,
+)
 from remigrate.probe.databases import ALIAS, Databases, behind
 
 if TYPE_CHECKING:
@@ -68,6 +78,7 @@ class _Recording:
         found["version"] = found["schema"]["version"]
         found["states"] = states.described(moved.state, candidates.modules(self._data["gone"]))
         found["makers"] = self._makers(moved.state)
+        found["writers"] = self._writers()
         if landed is None:
             databases.copy("old", "base")
         found["side"] = self._side(probe)
@@ -94,6 +105,17 @@ class _Recording:
         for each in self._moved:
             for table, labels in each.watch.makers.items():
                 found.setdefault(table, set()).update(labels)
+        return {table: sorted(labels) for table, labels in found.items()}
+
+    def _writers(self) -> dict[str, list[str]]:
+        known = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
+        found: dict[str, set[str]] = {}
+        for moved in self._moved:
+            for key, positions in moved.watch.effects.items():
+                for position, tables in positions.items():
+                    if rewriting.writes_rows(known[key].operations[position]):
+                        for table in tables:
+                            found.setdefault(table, set()).add(key[0])
         return {table: sorted(labels) for table, labels in found.items()}
 
     def _side(self, probe: Any) -> str | None:

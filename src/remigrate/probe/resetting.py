@@ -32,6 +32,7 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     elsewhere   [label] apps that a router keeps off the default database
     aliases     other databases of the settings, which were left alone
     makers      {table: [label]} the apps whose migrations ever changed it, or whose model has it
+    writers     {table: [label]} the apps whose hand-written operations wrote to it
     outside     [[label, name, [[label, name]]]] migrations outside of the repository, with parents
     lagging     those of `lag` that were reached
     side        null, or in words why there is no database of the branch alone

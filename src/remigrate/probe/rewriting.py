@@ -279,6 +279,13 @@ def is_hand_written(operation: Any) -> bool:
     )
 
 
+def writes_rows(operation: Any) -> bool:
+    """Whether what it does to a database may be more than what Django's own operations do."""
+    if isinstance(operation, migrations.SeparateDatabaseAndState):
+        return any(writes_rows(each) for each in operation.database_operations)
+    return is_hand_written(operation)
+
+
 def _is_of_state(operation: Any) -> bool:
     """Whether it changes the project state too, so that the autodetector finds what it did."""
     if isinstance(operation, migrations.RunPython):

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from remigrate.outcome import Check
 from remigrate.probe import guard
-from remigrate.reset import compare
+from remigrate.reset import blame, compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from remigrate.outcome import Verdict
+    from remigrate.reset.blame import Blame, Owners
     from remigrate.reset.comparison import Comparison
 
     Reply = Mapping[str, Any]
@@ -27,14 +28,19 @@ class Judgement(NamedTuple):
     """The checks, and whose fault it is where one does not hold."""
 
     checks: tuple[Check, ...]
-    blamed: frozenset[str] = frozenset()
-    """Labels; empty when all holds, or when nobody knows."""
+    blames: tuple[Blame, ...] = ()
+    """One for each difference; empty when all holds, or when nobody knows."""
     failed: tuple[str, str] | None = None
+    """(label, name) of the new migration that an empty database could not get past."""
     position: int | None = None
+    """Of the operation that failed; None where all of them went through."""
     warnings: tuple[str, ...] = ()
     """What holds, and should be looked at all the same."""
-    """Of the operation that failed; None where all of them went through."""
-    """(label, name) of the new migration that an empty database could not get past."""
+
+    @property
+    def blamed(self) -> frozenset[str]:
+        """Labels of all apps that come to mind first."""
+        return frozenset().union(*(each.first for each in self.blames))
 
     @property
     def holds(self) -> bool:
@@ -81,7 +87,7 @@ def database(record: Reply) -> str:
 
 def judged(record: Reply, proof: Reply, expected: Expected) -> Judgement:
     """Compare what the old history built with what the new one did."""
-    owners = _Owners(record)
+    owners = blame.Owners(record, expected.apps)
     if proof["broken"]:
         return _not_loaded(proof["broken"], expected, owners)
     fresh = proof["fresh"]
@@ -94,15 +100,20 @@ def judged(record: Reply, proof: Reply, expected: Expected) -> Judgement:
     rows = compare.rows(record["rows"], fresh["rows"], record["again"])
     checks = [graph, state, drift, _compared("fresh-schema", record, schema, fresh["seconds"])]
     checks.append(_compared("fresh-data", record, rows, 0.0))
-    blamed = of_state | of_drift | owners.of(schema) | owners.of(rows)
-    for check, labels in _upgrades(record, proof, expected, owners):
+    blames = [*blame.on(of_state | of_drift), *owners.of_schema(schema), *owners.of_rows(rows)]
+    for check, found in _upgrades(record, proof, expected, owners):
         checks.append(check)
-        blamed |= labels
+        blames += found
     if expected.replaces:
         check, labels = _lagging(record, proof, expected)
         checks.append(check)
-        blamed |= labels
-    return Judgement(tuple(checks), frozenset(blamed), warnings=_renumbered(record, fresh))
+        blames += blame.on(labels)
+    return Judgement(tuple(checks), _told(blames), warnings=_renumbered(record, fresh))
+
+
+def _told(blames: Iterable[Blame]) -> tuple[Blame, ...]:
+    """Each once, and only those that name anybody."""
+    return tuple(dict.fromkeys(each for each in blames if each.first))
 
 
 _LOOKED_UP = {"django_content_type", "auth_permission"}
@@ -150,22 +161,22 @@ def _graph(proof: Reply) -> Check:
     return Check("graph", None, "proved")
 
 
-def _not_loaded(broken: Reply, expected: Expected, owners: _Owners) -> Judgement:
+def _not_loaded(broken: Reply, expected: Expected, owners: Owners) -> Judgement:
     where = f"{broken['app']}.{broken['name']}, {broken['operation']}: " if broken["app"] else ""
     check = Check("graph", None, "failed", f"{where}{broken['message']}")
     said = set(re.findall(r"\w+", broken["message"]))
     blamed = {broken["app"]} if broken["app"] else expected.apps & said
-    blamed = blamed | owners.named_in(broken["message"])
-    return Judgement((check,), frozenset(blamed), (broken["app"], broken["name"]))
+    whose = blame.Blame(owners.named_in(broken["message"]) | blamed)
+    return Judgement((check,), _told([whose]), (broken["app"], broken["name"]))
 
 
-def _not_migrated(record: Reply, graph: Check, fresh: Reply, owners: _Owners) -> Judgement:
+def _not_migrated(record: Reply, graph: Check, fresh: Reply, owners: Owners) -> Judgement:
     failed = fresh["failed"]
     why = f"{failed['app']}.{failed['name']}: {failed['operation']}: {failed['message']}"
     checks = (graph, Check("fresh-schema", database(record), "failed", why, fresh["seconds"]))
-    blamed = owners.named_in(failed["message"]) | {failed["app"]}
+    whose = blame.Blame(owners.named_in(failed["message"]) | {failed["app"]})
     name = (failed["app"], failed["name"])
-    return Judgement(checks, frozenset(blamed), name, failed["position"])
+    return Judgement(checks, (whose,), name, failed["position"])
 
 
 def _state(record: Reply, proof: Reply) -> tuple[Check, set[str]]:
@@ -211,34 +222,36 @@ def _compared(name: Any, record: Reply, found: Comparison, seconds: float) -> Ch
 
 
 def _upgrades(
-    record: Reply, proof: Reply, expected: Expected, owners: _Owners
-) -> list[tuple[Check, set[str]]]:
+    record: Reply, proof: Reply, expected: Expected, owners: Owners
+) -> list[tuple[Check, list[Blame]]]:
     if not proof["upgrade"]:
         check = Check("upgrade", database(record), "skipped", expected.no_upgrade or "not tried")
-        return [(check, set())]
+        return [(check, [])]
     return [
         _upgrade(record, name, found, expected, owners) for name, found in proof["upgrade"].items()
     ]
 
 
 def _upgrade(
-    record: Reply, name: str, found: Reply, expected: Expected, owners: _Owners
-) -> tuple[Check, set[str]]:
+    record: Reply, name: str, found: Reply, expected: Expected, owners: Owners
+) -> tuple[Check, list[Blame]]:
     """From one database, which the old files would have made what `record` tells."""
     wanted = record["upgrade"] if name == "base" else {**record, "failed": None}
     where = database(record)
     if wanted["failed"]:
         why = f"the old files cannot do it either: {wanted['failed']}"
-        return Check("upgrade", where, "skipped", why), set()
+        return Check("upgrade", where, "skipped", why), []
     if found["failed"]:
-        why = f"{found['failed']['app']}.{found['failed']['name']}: {found['failed']['message']}"
-        return Check("upgrade", where, "failed", f"{_FROM[name]}: {why}"), {found["failed"]["app"]}
+        app = found["failed"]["app"]
+        why = f"{app}.{found['failed']['name']}: {found['failed']['message']}"
+        return Check("upgrade", where, "failed", f"{_FROM[name]}: {why}"), blame.on({app})
     twice = [each for each in found["ran"] if each in expected.written]
     schema = compare.schemas(wanted["schema"], found["schema"])
     rows = compare.rows(wanted["rows"], found["rows"], wanted["again"])
     differences = [f"{each} ran although all of it was applied" for each in twice]
     differences += [each.text for each in (*schema.differences, *rows.differences)]
-    blamed = {each.partition(".")[0] for each in twice} | owners.of(schema) | owners.of(rows)
+    blames = blame.on({each.partition(".")[0] for each in twice})
+    blames += [*owners.of_schema(schema), *owners.of_rows(rows)]
     check = Check(
         "upgrade",
         where,
@@ -248,7 +261,7 @@ def _upgrade(
         tuple(differences),
         schema.notes + rows.notes,
     )
-    return check, blamed
+    return check, blames
 
 
 _FROM = {
@@ -304,22 +317,3 @@ def _gone_on(record: Reply, found: Reply) -> Check:
     words = tuple(each.text for each in (*schema.differences, *rows.differences))
     why = "it goes through the replaced files, which are still there"
     return Check("lagging", where, _verdict(words), why, 0.0, words, schema.notes)
-
-
-class _Owners:
-    """Tells whose table it is: every app that ever changed it."""
-
-    def __init__(self, record: Reply) -> None:
-        self._labels: Mapping[str, Sequence[str]] = record["makers"]
-
-    def of(self, found: Comparison) -> set[str]:
-        """Labels of the apps that the differences can be put down to."""
-        return self.of_tables(each.table for each in found.differences)
-
-    def of_tables(self, tables: Iterable[str]) -> set[str]:
-        """Labels of the apps that changed these."""
-        return {label for table in tables for label in self._labels.get(table, ())}
-
-    def named_in(self, text: str) -> set[str]:
-        """Labels of the apps that changed a table which `text` names."""
-        return self.of_tables(re.findall(r"[A-Za-z_][\w$]*", text))

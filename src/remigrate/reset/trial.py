@@ -2,7 +2,8 @@
 
 Each segment can be written in several ways (`remigrate.probe.rewriting` makes them). The most
 compact one that has a chance is tried first; where the proof finds a difference, only the apps that
-it can be put down to move on to their next way. An app for which no way is left is given up.
+it can be put down to move on to their next way (`remigrate.reset.blame`). An app for which no way
+is left is given up.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from remigrate.reset import prove
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from remigrate.reset.prove import Expected, Judgement
 
@@ -119,22 +120,35 @@ class Search:
 
         Returns the apps that have none left, when there is nothing else to change.
         """
-        blamed = self._blamed(judgement)
         ways_matter = {check.check for check in judgement.wrong} != {"lagging"}
-        moved = [name for name in blamed if ways_matter and self._next(name)]
-        for name in moved:
+        moving = self._moving(judgement) if ways_matter else []
+        for name in moving:
             self._at[name] = self._next(name)
-        if moved:
+        if moving:
             return ()
         why = _why(judgement)
+        blamed = self._of(judgement.blamed) or [*self._offers]
         return tuple(GivenUp(label, why) for label in sorted({name[0] for name in blamed}))
 
-    def _blamed(self, judgement: Judgement) -> list[Name]:
-        exact = [name for name in self._offers if name == judgement.failed]
-        if exact and self._next(exact[0]):
-            return exact
-        named = [name for name in self._offers if name[0] in judgement.blamed]
-        return named or [name for name in self._offers if self._next(name)] or [*self._offers]
+    def _moving(self, judgement: Judgement) -> list[Name]:
+        """Those that move on to their next way: of each difference, who comes to mind first, or
+        else who comes to mind then."""
+        failed = judgement.failed
+        if failed in self._offers and self._next(failed):
+            return [failed]
+        if not self._of(judgement.blamed):
+            return self._with_ways_left([*self._offers])
+        found: set[Name] = set()
+        for each in judgement.blames:
+            first, then = (self._with_ways_left(self._of(part)) for part in each)
+            found.update(first or then)
+        return sorted(found)
+
+    def _of(self, labels: Collection[str]) -> list[Name]:
+        return [name for name in self._offers if name[0] in labels]
+
+    def _with_ways_left(self, names: list[Name]) -> list[Name]:
+        return [name for name in names if self._next(name)]
 
     def _next(self, name: Name) -> int:
         """Position of the next way that is not word for word one before it; 0 for none."""
