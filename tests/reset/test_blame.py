@@ -50,3 +50,32 @@ def test_an_app_that_only_made_the_table_is_reset_without_the_one_that_wrote_to_
     assert "fresh-data: core_log: 1 row differs" in outcome.refused["data"]
     assert outcome.ways == {"core": "compact"}
     project.holds()
+
+
+def bigger(name: str) -> str:
+    """The model's key in more bytes. SQLite's columns that point to it stay as they are until
+    their own table is made anew."""
+    key = "models.BigAutoField(auto_created=True, primary_key=True, serialize=False)"
+    return f'migrations.AlterField("{name}", "id", {key})'
+
+
+def test_an_app_that_is_given_up_does_not_send_the_others_back_to_the_start(
+    tmp_path: Path,
+) -> None:
+    item = 'item=models.ForeignKey("tall.Item", models.CASCADE)'
+    big = "id=models.BigAutoField(auto_created=True, primary_key=True, serialize=False)"
+    project = log_of_another_app(tmp_path).write(
+        app(
+            "tall",
+            model("Item", big, NAME) + model("Part", big, item),
+            m0001_initial=migration(create("Item", NAME), create("Part", item), initial=True),
+            m0002_part=migration(bigger("part"), after=[("tall", "0001_initial")]),
+            m0003_item=migration(bigger("item"), after=[("tall", "0002_part")]),
+        )
+    )
+    settings = project.read("site_settings.py").replace("'data'", "'data', 'tall'")
+    project.write({"site_settings.py": settings}).commit()
+    outcome = project.reset("--all", "--verbose").proved()
+    assert list(outcome.refused) == ["data"]
+    assert outcome.ways == {"core": "compact", "tall": "faithful"}
+    assert outcome.said.count("the column tall_part.item_id (integer)") == 1

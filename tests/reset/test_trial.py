@@ -11,7 +11,7 @@ from remigrate.outcome import Check, Verdict
 from remigrate.reset import trial
 from remigrate.reset.blame import Blame
 from remigrate.reset.prove import Expected, Judgement
-from remigrate.reset.trial import GivenUp, Offer, Search, Trial
+from remigrate.reset.trial import GivenUp, Offer, Search, Trial, Tried
 
 SHOP, BLOG = ("shop", "0001_squashed"), ("blog", "0001_squashed")
 LATE = ("shop", "0002_squashed")
@@ -214,6 +214,69 @@ def test_one_difference_does_not_wait_for_another() -> None:
     both = (*blames("shop", then=("blog",)).blames, *blames("news").blames)
     assert found.move_on(blames()._replace(blames=both)) == ()
     assert set(found.ways().values()) == {"faithful"}
+
+
+# Beginning anew, as when an app was given up
+
+
+def test_a_new_search_begins_where_the_last_one_was() -> None:
+    tried = Tried()
+    offers = [offer(SHOP, "compact", "faithful", "verbatim"), offer(BLOG, "compact", "faithful")]
+    Search(offers, tried).move_on(blames("shop"))
+    found = Search(offers, tried)
+    assert found.ways() == {SHOP: "faithful", BLOG: "compact"}
+    assert found.move_on(blames("shop")) == ()
+    assert Search(offers, tried).ways() == {SHOP: "verbatim", BLOG: "compact"}
+
+
+def test_a_text_that_became_another_one_is_tried_again() -> None:
+    tried = Tried()
+    Search([offer(SHOP, "compact", "faithful")], tried).move_on(blames("shop"))
+    texts = {"compact": "another", "faithful": "faithful"}
+    found = Search([Offer(SHOP, tuple(texts), texts, {}, {}, {}, "")], tried)
+    assert found.ways() == {SHOP: "compact"}
+
+
+def test_what_may_have_been_the_fault_of_an_app_that_is_given_up_is_tried_again() -> None:
+    tried = Tried()
+    offers = [offer(SHOP, "compact", "faithful"), offer(BLOG, "compact", "faithful", "verbatim")]
+    news = offer(("news", "0001"), "compact", "faithful")
+    found = Search([*offers, news], tried)
+    together = blames("shop", "news").blames
+    found.move_on(blames()._replace(blames=(*together, *blames("shop", "blog").blames)))
+    found.move_on(blames("blog"))
+    tried.forget({"news"})
+    assert Search(offers, tried).ways() == {SHOP: "faithful", BLOG: "verbatim"}
+    tried.forget({"blog"})
+    assert Search(offers[:1], tried).ways() == {SHOP: "compact"}
+
+
+def test_who_only_made_a_table_begins_anew_without_the_app_that_wrote_to_it() -> None:
+    tried = Tried()
+    offers = [offer(SHOP, "compact", "faithful"), offer(BLOG, "compact", "faithful")]
+    found = Search(offers, tried)
+    while not (given_up := found.move_on(blames("blog", then=("shop",)))):
+        pass
+    assert [each.label for each in given_up] == ["blog"]
+    assert found.ways() == {SHOP: "faithful", BLOG: "faithful"}
+    tried.forget({"blog"})
+    assert Search(offers[:1], tried).ways() == {SHOP: "compact"}
+
+
+def test_of_a_history_that_failed_the_apps_that_its_words_named_are_remembered() -> None:
+    tried = Tried()
+    offers = [offer(SHOP, "compact", "faithful"), offer(BLOG, "compact", "faithful")]
+    Search(offers, tried).move_on(blames("shop", "blog", failed=SHOP))
+    assert Search(offers, tried).ways() == {SHOP: "faithful", BLOG: "compact"}
+    tried.forget({"blog"})
+    assert Search(offers[:1], tried).ways() == {SHOP: "compact"}
+
+
+def test_where_all_was_tried_already_it_is_tried_again() -> None:
+    tried = Tried()
+    for way in ("compact", "faithful"):
+        tried.add(SHOP, way, ())
+    assert Search([offer(SHOP, "compact", "faithful")], tried).ways() == {SHOP: "compact"}
 
 
 # The whole run, with answers of the probe that a database could have given

@@ -52,6 +52,7 @@ class Work:
         self._record: dict[str, Any] = {}
         self._offered: dict[str, Offer] = {}
         self._made: dict[object, tuple[FileChange, ...]] = {}
+        self._tried = trial.Tried()
 
     def run(self) -> Found:
         """Find new histories that are the same; apps for which there is none are refused."""
@@ -71,15 +72,15 @@ class Work:
                 self._record,
                 self._expected(planned),
                 offers,
-                lambda ways, p=planned, o=offers: self._tried(p, o, ways),  # type: ignore[misc]
+                lambda ways, p=planned, o=offers: self._try(p, o, ways),  # type: ignore[misc]
                 self._say,
                 self._remark,
+                self._tried,
             )
             if not found.given_up or (self._options.accept_differences and found.runs):
                 return self._found(planned, offers, found)
             if not self._cut(planned, offers, found):
-                for each in found.given_up:
-                    self._reasons.refuse(self._path(each.label), each.why)
+                self._give_up(found)
 
     def _cut(self, planned: Plan, offers: list[Offer], found: Trial) -> bool:
         """Whether the segment that failed could be cut: the old migration that did not get through
@@ -102,6 +103,11 @@ class Work:
         graph, landed = self._ground.graph, self._ground.landed
         if self._options.strategy == "squash":
             self._cuts |= {key for key in graph.nodes if key not in landed}
+
+    def _give_up(self, found: Trial) -> None:
+        for each in found.given_up:
+            self._reasons.refuse(self._path(each.label), each.why)
+        self._tried.forget({each.label for each in found.given_up})
 
     # The plan
 
@@ -234,7 +240,7 @@ class Work:
             no_upgrade,
         )
 
-    def _tried(
+    def _try(
         self, planned: Plan, offers: list[Offer], ways: Mapping[Name, str]
     ) -> Mapping[str, Any]:
         files = self._changes(planned, offers, ways)

@@ -96,12 +96,42 @@ def _name(key: Sequence[str] | None) -> Name | None:
     return (key[0], key[1]) if key else None
 
 
+class Tried:
+    """Texts of segments that did not hold, so that a later search need not begin with them.
+
+    It is a hint where to begin and no more: who was blamed together with an app that is given up
+    may have been right all along, and is tried again.
+    """
+
+    def __init__(self) -> None:
+        self._beside: dict[tuple[Name, str], set[frozenset[str]]] = {}
+
+    def __contains__(self, text: tuple[Name, str]) -> bool:
+        return text in self._beside
+
+    def add(self, name: Name, text: str, beside: Collection[str]) -> None:
+        """Take note of a text; `beside` are the other apps that the difference may be due to."""
+        self._beside.setdefault((name, text), set()).add(frozenset(beside) - {name[0]})
+
+    def forget(self, labels: Collection[str]) -> None:
+        """Apps are given up: what may have been due to them alone counts no more."""
+        for text, found in list(self._beside.items()):
+            self._beside[text] = {each for each in found if each.isdisjoint(labels)}
+            if not self._beside[text]:
+                del self._beside[text]
+
+
 class Search:
     """The ways that are left for each segment."""
 
-    def __init__(self, found: list[Offer]) -> None:
+    def __init__(self, found: list[Offer], tried: Tried | None = None) -> None:
         self._offers = {offer.name: offer for offer in found}
-        self._at = dict.fromkeys(self._offers, 0)
+        self._tried = tried or Tried()
+        self._at = {offer.name: self._start(offer) for offer in found}
+
+    def _start(self, offer: Offer) -> int:
+        texts = [(offer.name, offer.texts[way]) for way in offer.ways]
+        return next((at for at, text in enumerate(texts) if text not in self._tried), 0)
 
     def hopeless(self) -> tuple[GivenUp, ...]:
         """Apps with a segment that cannot be written at all."""
@@ -121,8 +151,10 @@ class Search:
         Returns the apps that have none left, when there is nothing else to change.
         """
         ways_matter = {check.check for check in judgement.wrong} != {"lagging"}
-        moving = self._moving(judgement) if ways_matter else []
-        for name in moving:
+        moving = self._moving(judgement) if ways_matter else {}
+        for name, beside in moving.items():
+            for labels in beside:
+                self._tried.add(name, self._text(name), labels)
             self._at[name] = self._next(name)
         if moving:
             return ()
@@ -130,19 +162,25 @@ class Search:
         blamed = self._of(judgement.blamed) or [*self._offers]
         return tuple(GivenUp(label, why) for label in sorted({name[0] for name in blamed}))
 
-    def _moving(self, judgement: Judgement) -> list[Name]:
-        """Those that move on to their next way: of each difference, who comes to mind first, or
-        else who comes to mind then."""
-        failed = judgement.failed
+    def _moving(self, judgement: Judgement) -> dict[Name, list[frozenset[str]]]:
+        """Those that move on to their next way, and of each the apps that were blamed with it: of
+        each difference, who comes to mind first, or else who comes to mind then."""
+        failed, everybody = judgement.failed, frozenset(label for label, _ in self._offers)
         if failed in self._offers and self._next(failed):
-            return [failed]
-        if not self._of(judgement.blamed):
-            return self._with_ways_left([*self._offers])
-        found: set[Name] = set()
+            return {failed: [judgement.blamed & everybody]}
+        if not judgement.blamed & everybody:
+            return {name: [everybody] for name in self._with_ways_left([*self._offers])}
+        found: dict[Name, list[frozenset[str]]] = {}
         for each in judgement.blames:
             first, then = (self._with_ways_left(self._of(part)) for part in each)
-            found.update(first or then)
-        return sorted(found)
+            for name in first or then:
+                labels = each.first if first else each.first | each.then
+                found.setdefault(name, []).append(labels & everybody)
+        return found
+
+    def _text(self, name: Name) -> str:
+        offer = self._offers[name]
+        return offer.texts[offer.ways[self._at[name]]]
 
     def _of(self, labels: Collection[str]) -> list[Name]:
         return [name for name in self._offers if name[0] in labels]
@@ -169,12 +207,14 @@ def run(
     ask: Callable[[Mapping[Name, str]], Mapping[str, Any]],
     say: Callable[[str], None],
     remark: Callable[[str], None],
+    tried: Tried | None = None,
 ) -> Trial:
     """Try until everything holds. `ask` migrates with the texts of the chosen ways.
 
-    `say` is told what goes on, `remark` why something else has to be tried.
+    `say` is told what goes on, `remark` why something else has to be tried. `tried` is what
+    searches before this one found out, and is added to.
     """
-    search = Search(found)
+    search = Search(found, tried)
     if given_up := search.hopeless():
         return Trial({}, None, {}, given_up)
     rounds = 0
