@@ -183,6 +183,26 @@ def test_a_circle_through_another_app_is_cut() -> None:
     assert changes(plan) == [("z.0001_z", "0002_b", "0001_squashed_0002_b")]
 
 
+def test_where_an_app_was_interrupted_by_one_that_it_has_to_do_with_is_known() -> None:
+    tree = {
+        "a": {"0001_a": d("b.0001_b"), "0002_a": d("a.0001_a")},
+        "b": chain("b", "0001_b", "0002_b", "0003_b"),
+        "c": {"0001_c": d("n.0001_n"), "0002_c": d("c.0001_c", "e.0003_e")},
+        "e": {"0001_e": d(), "0002_e": d("e.0001_e", "c.0001_c"), "0003_e": d("e.0002_e")},
+        "n": {"0001_n": d()},
+    }
+    plan = make(tree)
+    a, b, c = (f"{label}/migrations" for label in "abc")
+    assert plan.interrupted == (
+        (key("b", "0002_b"), (a,)),
+        (key("e", "0002_e"), (c,)),
+    )
+    cut = make(tree, cuts=[key("b", "0002_b")])
+    assert cut.interrupted == plan.interrupted[1:]
+    members = [[name for _, name in s.members] for s in cut.segments if s.app == b and s.members]
+    assert members == [["0001_b"], ["0002_b", "0003_b"]]
+
+
 def test_apps_with_foreign_keys_to_each_other_are_cut_where_they_have_to_be() -> None:
     tree = {
         "a": {**chain("a", "0001_a", "0002_a"), "0003_a": d("a.0002_a", "b.0002_b")},

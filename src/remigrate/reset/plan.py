@@ -77,6 +77,7 @@ def make(
         tuple(layout.repoints()),
         tuple(layout.guarded()),
         tuple(Refusal(app, refused[app]) for app in wanted if app in refused),
+        tuple(segments.interrupted(collapsed, order, before)),
     )
 
 

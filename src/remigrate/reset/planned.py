@@ -75,3 +75,6 @@ class Plan(NamedTuple):
     repoints: tuple[Repoint, ...]
     guarded: tuple[Guarded, ...]
     refused: tuple[Refusal, ...]
+    interrupted: tuple[tuple[Key, tuple[str, ...]], ...] = ()
+    """Members of a segment before which, in the old history, something of other apps ran that have
+    to do with it, and the paths of those."""

@@ -14,8 +14,6 @@ from remigrate.reset import changes, computed, guards, importers
 from remigrate.reset.found import paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from remigrate.model import Key, Migration
     from remigrate.reset.ground import Ground
     from remigrate.reset.planned import Plan
@@ -110,21 +108,24 @@ class Reasons:
     def forbid(self, planned: Plan) -> bool:
         """Whether the plan cannot be kept to; a new one is to be made then."""
         before = (len(self.refused), len(self.fixed))
-        for app, why in self._idle(planned):
-            self.refuse(app, why)
+        shorter = self.shorter(planned)
+        for app in paths(planned):
+            if app not in shorter:
+                why = _NO_SHORTER.format(*self._counts(planned, app))
+                self.refuse(app, "; ".join([*self.staying(app), why]))
         if len(self.refused) == before[0]:
             self._find_needed(planned)
             self._find_uneditable(planned)
         return (len(self.refused), len(self.fixed)) != before
 
-    def _idle(self, planned: Plan) -> Iterator[tuple[str, str]]:
-        """Apps that would get no shorter: a squash, and the guard on it."""
-        for app in paths(planned):
-            before = sum(1 for key in self._ground.graph.nodes if key[0] == app)
-            after = sum(1 for segment in planned.segments if segment.app == app)
-            if after >= before:
-                why = _NO_SHORTER.format(before, after)
-                yield app, "; ".join([*self.staying(app), why])
+    def shorter(self, planned: Plan) -> list[str]:
+        """Apps that would get shorter, the guards on their squashes counted."""
+        counts = {app: self._counts(planned, app) for app in paths(planned)}
+        return [app for app, (before, after) in counts.items() if after < before]
+
+    def _counts(self, planned: Plan, app: str) -> tuple[int, int]:
+        before = sum(1 for key in self._ground.graph.nodes if key[0] == app)
+        return before, sum(1 for segment in planned.segments if segment.app == app)
 
     def _find_needed(self, planned: Plan) -> None:
         """Migrations that would go, and that something imports from which stays."""

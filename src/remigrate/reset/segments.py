@@ -9,10 +9,11 @@ graph, in which a segment is one node, has no circle at any step.
 from __future__ import annotations
 
 import heapq
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from remigrate.model import Key
     from remigrate.reset.old import Edges
@@ -155,6 +156,21 @@ def collapse(
             at = graph.begin(Part(key, landed=landed, target=target, fixed=stays))
         graph.join(key, at, parents)
     return graph
+
+
+def interrupted(
+    graph: Collapsed, order: Sequence[Key], before: Edges
+) -> Iterator[tuple[Key, tuple[str, ...]]]:
+    """Members of a segment between which and the one before there were other apps in `order`, and
+    which: only those of which something depends on its app, or the other way round."""
+    related = {(key[0], parent[0]) for key in before for parent in before[key]}
+    place = {key: at for at, key in enumerate(order)}
+    for part in graph.parts:
+        for earlier, key in pairwise(part.members):
+            between = {other for other, _ in order[place[earlier] + 1 : place[key]]} - {part.app}
+            apps = {other for other in between if related & {(part.app, other), (other, part.app)}}
+            if apps:
+                yield key, tuple(sorted(apps))
 
 
 def _open(graph: Collapsed, app: str, landed: bool, parents: set[int]) -> int | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from remigrate.outcome import MigrateTime, Refused
 from remigrate.reset import changes, plan, prove, reasons, request, trial
 from remigrate.reset import record as recorded
+from remigrate.reset.cutting import Cuts
 from remigrate.reset.found import Found, apps, hand_written, paths
 from remigrate.view import View
 
@@ -47,7 +48,7 @@ class Work:
         self._ground, self._options = ground, options
         self._ask, self._format, self._say, self._remark = ask, formatted, say, remark
         self._reasons = reasons.Reasons(ground, fresh=options.strategy == "fresh")
-        self._cuts: set[Key] = set()
+        self._cuts = Cuts(self._new())
         self._outside: dict[Key, list[Key]] = {}
         self._record: dict[str, Any] = {}
         self._offered: dict[str, Offer] = {}
@@ -57,7 +58,6 @@ class Work:
     def run(self) -> Found:
         """Find new histories that are the same; apps for which there is none are refused."""
         self._reasons.find()
-        self._keep_new_apart()
         while True:
             planned = self._plan()
             if not any(segment.written for segment in planned.segments):
@@ -83,35 +83,30 @@ class Work:
                 self._give_up(found)
 
     def _cut(self, planned: Plan, offers: list[Offer], found: Trial) -> bool:
-        """Whether the segment that failed could be cut: the old migration that did not get through
-        becomes a segment of its own."""
-        failed = found.judgement.failed if found.judgement else None
-        for segment, offer in zip(_written(planned), offers, strict=True):
-            if offer.name == failed and found.judgement and len(segment.members) > 1:
-                origin = offer.origin(found.ways[offer.name], found.judgement.position)
-                names = [name for _, name in segment.members]
-                if origin and origin[1] in names:
-                    at = names.index(origin[1])
-                    cuts = set(segment.members[max(at, 1) : at + 2]) - self._cuts
-                    self._cuts |= cuts
-                    return bool(cuts)
-        return False
+        """Whether segments were cut, so that another search may find more."""
+        if self._cuts.round_failed(planned, offers, found):
+            return True
+        apps = [self._path(each.label) for each in found.given_up]
+        shorter = self._reasons.shorter
+        return self._cuts.apart(planned, found, apps, lambda cuts: shorter(self._plan(cuts)))
 
-    def _keep_new_apart(self) -> None:
+    def _new(self) -> set[Key]:
         """What has not landed stays as its author wrote it, one migration after the other: it will
         run on rows that nobody here has seen."""
         graph, landed = self._ground.graph, self._ground.landed
-        if self._options.strategy == "squash":
-            self._cuts |= {key for key in graph.nodes if key not in landed}
+        fresh = self._options.strategy == "fresh"
+        return set() if fresh else {key for key in graph.nodes if key not in landed}
 
     def _give_up(self, found: Trial) -> None:
         for each in found.given_up:
-            self._reasons.refuse(self._path(each.label), each.why)
+            path = self._path(each.label)
+            self._reasons.refuse(path, each.why)
+            self._cuts.give_up(path)
         self._tried.forget({each.label for each in found.given_up})
 
     # The plan
 
-    def _plan(self) -> Plan:
+    def _plan(self, cuts: frozenset[Key] | None = None) -> Plan:
         options = self._options
         return plan.make(
             self._ground.graph,
@@ -122,7 +117,7 @@ class Work:
             guard=options.guard,
             nested=False,
             outside=self._outside,
-            cuts=self._cuts,
+            cuts=self._cuts.all() if cuts is None else cuts,
             fixed=self._reasons.fixed,
         )
 
