@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 GUARD = "stop_if_lagging"
-"""Name of the `RunPython` function that stops a database which is behind on a squash; the probe
-has it once more, in `guard.NAME`."""
+"""Name of the function that stops a database which is behind on a squash; the probe has it once
+more, in `guard.NAME`."""
+GUARD_OPERATION = "RunWithoutModels"
+"""Name of the class that calls it, which stands in the same file."""
 
 
 class Landed(NamedTuple):

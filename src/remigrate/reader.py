@@ -202,7 +202,7 @@ def _operation(call: ast.Call) -> Operation:
 
 
 def _forward_code(name: str, call: ast.Call) -> str:
-    if name != "RunPython":
+    if name not in ("RunPython", "RunWithoutModels"):
         return ""
     code = [k.value for k in call.keywords if k.arg == "code"] or call.args[:1]
     return last_name(code[0]) if code else ""

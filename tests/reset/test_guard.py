@@ -29,7 +29,7 @@ ALL = ("0001_initial", "0002_a", "0003_b")
 CREATE = """[migrations.CreateModel("Item", [("id", models.AutoField(primary_key=True)),
         ("a", models.IntegerField(null=True)), ("b", models.IntegerField(null=True))])]"""
 MESSAGE = "Deploy commit 0123456789ab first."
-AFTER = "[migrations.RunPython(stop_if_lagging, migrations.RunPython.noop, elidable=True), {}]"
+AFTER = f"[{guard.call()}, {{}}]"
 SQUASH = ("shop", "0001_squashed_0003_b")
 LAST = 'migrations.AddField("item", "c", models.IntegerField(null=True))'
 
@@ -41,7 +41,7 @@ def squash(*replaced: str) -> str:
 
 def guarded(*squashes: tuple[str, str], last: str = LAST) -> str:
     """The migration after the squash."""
-    above = "\n\n" + guard.source(squashes, MESSAGE) + "\n"
+    above = f"\n\n{guard.source(squashes, MESSAGE)}\n\n{guard.operation()}\n"
     return migration(squashes[0][1], operations=AFTER.format(last), above=above)
 
 
@@ -162,6 +162,63 @@ def test_where_the_squash_is_recorded_the_rows_of_what_it_replaced_may_be_gone(
     sql = f"INSERT INTO django_migrations (app, name, applied) VALUES {row}"
     django.run("change(sql)", sql=sql)
     assert django.run(CALL, text=guard.source([SQUASH], MESSAGE)) == ""
+
+
+APPLY = """
+from django.core.management.base import CommandError
+from django.db import migrations, router
+exec(text)
+class Nowhere:
+    def allow_migrate(self, db, app_label, **hints):
+        return allowed
+router.routers = [Nowhere()]
+try:
+    with connection.schema_editor() as editor:
+        eval(call).database_forwards("shop", editor, None, None)
+    value = ""
+except CommandError as error:
+    value = str(error)
+finally:
+    del router.routers
+"""
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_it_needs_no_models_and_asks_the_router(django: Interpreter, allowed: bool) -> None:
+    at(django, "0001_initial").migrations(**NEW)
+    text = f"{guard.source([SQUASH], MESSAGE)}\n\n{guard.operation()}"
+    said = django.run(APPLY, text=text, call=guard.call(), allowed=allowed)
+    assert said.startswith(guard.BEHIND) is allowed
+    assert bool(said) is allowed
+
+
+SQL = """
+import io
+from django.core.management import call_command
+value = call_command("sqlmigrate", "shop", "0004_guard", stdout=io.StringIO())
+"""
+
+
+def test_its_migration_can_be_shown_as_sql_and_undone(django: Interpreter) -> None:
+    django.migrations(**NEW)
+    assert migrate(django) == ""
+    assert "ADD COLUMN" in django.run(SQL)
+    assert migrate(django, SQUASH[1]) == ""
+    assert django.run(COLUMNS) == ["a", "b", "id"]
+
+
+SQUASHED = """
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.optimizer import MigrationOptimizer
+files = MigrationLoader(None).disk_migrations
+old = [each for name in names for each in files["shop", name].operations]
+value = [type(each).__name__ for each in MigrationOptimizer().optimize(old, "shop")]
+"""
+
+
+def test_a_later_squash_by_django_leaves_it_out(django: Interpreter) -> None:
+    django.migrations(**NEW)
+    assert django.run(SQUASHED, names=[SQUASH[1], "0004_guard"]) == ["CreateModel"]
 
 
 def test_without_the_guard_such_a_database_is_passed_over_in_silence(django: Interpreter) -> None:

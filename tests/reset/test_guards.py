@@ -152,7 +152,7 @@ def test_nothing_but_the_guard_is_new(shape: str) -> None:
     assert text.startswith("\ufeff") is before.startswith("\ufeff")
     old, new = (operations(_tree(each)) for each in (before, text))
     assert [each.name for each in new[1:]] == [each.name for each in old]
-    assert (new[0].name, new[0].code, new[0].elidable) == ("RunPython", guard.NAME, True)
+    assert (new[0].name, new[0].code, new[0].elidable) == (guard.OPERATION, guard.NAME, True)
 
 
 def _tree(text: str) -> ast.Module:
@@ -165,11 +165,12 @@ def test_it_stands_on_a_line_of_its_own_where_the_others_do() -> None:
     text = insert(SHAPES["a line each"])
     assert (
         "    operations = [\n"
-        "        migrations.RunPython(stop_if_lagging, migrations.RunPython.noop, elidable=True),\n"
+        "        RunWithoutModels(stop_if_lagging, migrations.RunPython.noop, elidable=True),\n"
         f"        {ADD},\n"
     ) in text
     assert "\n\n\ndef stop_if_lagging(apps, schema_editor):\n" in text
-    assert "                )\n\n\nclass Migration" in text
+    assert "                )\n\n\nclass RunWithoutModels(migrations.RunPython):\n" in text
+    assert "            self.code(None, schema_editor)\n\n\nclass Migration" in text
 
 
 def test_two_squashes_are_asked_for_in_the_order_of_their_names() -> None:
@@ -200,6 +201,23 @@ def test_a_guard_that_is_there_asks_for_more(shape: str) -> None:
     assert [op.code for op in operations(_tree(twice))].count(guard.NAME) == 1
     assert insert(twice, SQUASH, OTHER) == twice
     assert insert(SHAPES[shape], SQUASH, OTHER) == twice
+
+
+def earlier(text: str) -> str:
+    """As guards were written at first: called by an operation that makes all models."""
+    return text.replace(f"\n\n{guard.operation()}", "").replace(
+        guard.OPERATION, "migrations.RunPython"
+    )
+
+
+def test_a_guard_of_an_earlier_form_is_known_and_asks_for_more() -> None:
+    once = earlier(insert(SHAPES["a line each"]))
+    assert guard.OPERATION not in once
+    twice = insert(once, OTHER)
+    assert asked(twice) == [OTHER, SQUASH]
+    assert twice == earlier(insert(SHAPES["a line each"], SQUASH, OTHER))
+    alone = earlier(insert(SHAPES["nothing"]))
+    assert is_guard_alone(_tree(alone))
 
 
 def test_a_squash_that_is_gone_is_asked_for_no_more() -> None:
@@ -256,10 +274,10 @@ def test_where_there_are_no_operations_the_line_is_told(text: str, line: int) ->
 )
 def test_a_list_that_is_not_written_out_gets_the_guard_behind_all_that_makes_it(text: str) -> None:
     found = insert(text)
-    (migration,) = (each for each in _tree(found).body if isinstance(each, ast.ClassDef))
+    migration = next(each for each in reversed(_tree(found).body) if isinstance(each, ast.ClassDef))
     last = migration.body[-1]
     assert isinstance(last, ast.Assign)
-    assert ast.unparse(last.value).startswith("[migrations.RunPython(stop_if_lagging, ")
+    assert ast.unparse(last.value).startswith("[RunWithoutModels(stop_if_lagging, ")
     ends = (", *operations]", ", *locals().get('operations', ())]")
     assert ast.unparse(last.value).endswith(ends)
     assert text.rstrip("\n").rpartition("\n")[2] in found

@@ -120,6 +120,16 @@ def test_a_guard_in_front_of_the_operations_is_no_change() -> None:
     clean(rule, app(_1_initial=FIRST, _2_price=other), app(_1_initial=FIRST, _2_price=guarded()))
 
 
+CLASS = "class RunWithoutModels(migrations.RunPython):\n    pass\n\n\n"
+
+
+def test_a_class_is_only_part_of_a_guard_where_there_is_one() -> None:
+    clean(rule, app(_1_initial=FIRST, _2_price=guarded(guard=GUARD + CLASS)), BASE)
+    text = CODE.replace("class Migration", f"{CLASS}class Migration")
+    finding = finds(rule, app(_1_initial=FIRST, _2_price=text), BASE)
+    assert finding.line == line_in(text, "class RunWithoutModels")
+
+
 def test_what_else_changes_beside_a_guard_is_found() -> None:
     text = guarded().replace("default=0", "default=1")
     finding = finds(rule, app(_1_initial=FIRST, _2_price=text), BASE)

@@ -1,7 +1,7 @@
 """The guard against databases that are behind, as source text.
 
-A part of the probe; see `script`. The function needs nothing around it: it is copied into new
-migrations, and put into migrations that stay.
+A part of the probe; see `script`. It needs nothing around it but ``django.db.migrations``: it is
+copied into new migrations, and put into migrations that stay.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 NAME = "stop_if_lagging"
 """Of the function; Remigrate's check knows it."""
+OPERATION = "RunWithoutModels"
+"""Of the operation that calls it; also known there. Earlier guards were called by `RunPython`."""
 BEHIND = "This database is behind:"
 """How the message begins."""
 _SOURCE = '''\
@@ -41,6 +43,16 @@ def stop_if_lagging(apps, schema_editor):
 {advice}
                 )
 '''
+_OPERATION = '''\
+class RunWithoutModels({module}.RunPython):
+    """Spares every fresh `migrate` the models that the function has no use for."""
+
+    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+        from django.db import router
+
+        if router.allow_migrate(schema_editor.connection.alias, app_label, **self.hints):
+            self.code(None, schema_editor)
+'''
 _INDENT = " " * 20
 _LINE = 60
 
@@ -52,6 +64,16 @@ def source(squashes: Iterable[tuple[str, str]], message: str) -> str:
     """
     rows = "".join(f"        ({_quoted(label)}, {_quoted(name)}),\n" for label, name in squashes)
     return _SOURCE.format(squashes=f"[\n{rows}    ]", behind=BEHIND, advice=_literals(message))
+
+
+def operation(module: str = "migrations") -> str:
+    """The class of the operation; `module` is what the file calls ``django.db.migrations``."""
+    return _OPERATION.format(module=module)
+
+
+def call(module: str = "migrations") -> str:
+    """The operation itself."""
+    return f"{OPERATION}({NAME}, {module}.RunPython.noop, elidable=True)"
 
 
 def _literals(text: str) -> str:

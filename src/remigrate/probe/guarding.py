@@ -20,7 +20,7 @@ _MODULE = "remigrate_guard"
 def migration(segment: Mapping[str, Any], operations: list[Any], atomic: bool) -> Any:
     """A migration with these operations, and with all that the segment says of it."""
     if segment["guards"]:
-        operations = [migrations.RunPython(_guard(segment), _noop(), elidable=True), *operations]
+        operations = [_guard(segment), *operations]
     dependencies: list[Any] = [tuple(key) for key in segment["dependencies"]]
     # As the autodetector has them, and Django's writer expects them.
     dependencies += [("__setting__", each) for each in segment["swappable"]]
@@ -44,14 +44,15 @@ def module(segment: Mapping[str, Any]) -> dict[str, str]:
 
 def _text(segment: Mapping[str, Any]) -> str:
     squashes = [(label, name) for label, name in segment["guards"]]
-    return guard.source(squashes, segment["message"])
+    parts = (
+        "from django.db import migrations",
+        guard.source(squashes, segment["message"]),
+        guard.operation(),
+    )
+    return "\n\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
 def _guard(segment: Mapping[str, Any]) -> Any:
     names: dict[str, Any] = {"__name__": _MODULE}
     exec(compile(_text(segment), f"<{_MODULE}>", "exec"), names)  # noqa: S102 # our own
-    return names[guard.NAME]
-
-
-def _noop() -> Any:
-    return migrations.RunPython.noop
+    return eval(guard.call(), names)  # noqa: S307 # our own

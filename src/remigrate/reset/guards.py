@@ -42,20 +42,21 @@ def guarded(source: bytes, squashes: Collection[Ref], message: str, gone: Collec
     old = _function(page)
     kept = [] if old is None else [ref for ref in _asked(old) if ref not in gone]
     wanted = sorted({*kept, *squashes})
-    lines = guard.source(wanted, message).rstrip("\n").split("\n")
-    text = page.newline.join(line.encode() for line in lines)
+    function = guard.source(wanted, message).rstrip("\n")
     if old is not None:
-        return page.spliced([(*page.span(old), text)])
-    module = _module(page)
-    before = b"" if module else b"from django.db import migrations" + page.newline * 3
+        return page.spliced([(*page.span(old), _encoded(page, function))])
+    module = _module(page) or "migrations"
+    text = _encoded(page, f"{function}\n\n\n{guard.operation(module)}".rstrip("\n"))
+    before = b"" if _module(page) else b"from django.db import migrations" + page.newline * 3
     start = page.span(page.migration)[0]
     if page.migration.decorator_list:
         start = page.span(page.migration.decorator_list[0])[0] - 1
     above = before + text + page.newline * 3
-    name = module or b"migrations"
-    function = guard.NAME.encode()
-    call = name + b".RunPython(" + function + b", " + name + b".RunPython.noop, elidable=True)"
-    return page.spliced([(start, start, above), _first(page, call)])
+    return page.spliced([(start, start, above), _first(page, guard.call(module).encode())])
+
+
+def _encoded(page: Page, text: str) -> bytes:
+    return page.newline.join(line.encode() for line in text.split("\n"))
 
 
 def _function(page: Page) -> ast.FunctionDef | None:
@@ -70,14 +71,14 @@ def _asked(function: ast.FunctionDef) -> Iterable[Ref]:
     return []
 
 
-def _module(page: Page) -> bytes:
+def _module(page: Page) -> str:
     """What the file calls ``django.db.migrations``; empty when it does not."""
     for node in page.tree.body:
         if isinstance(node, ast.ImportFrom) and node.module == "django.db" and not node.level:
             for alias in node.names:
                 if alias.name == "migrations":
-                    return (alias.asname or alias.name).encode()
-    return b""
+                    return alias.asname or alias.name
+    return ""
 
 
 def _first(page: Page, call: bytes) -> Edit:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from remigrate.facts import GUARD
+from remigrate.facts import GUARD, GUARD_OPERATION
 from remigrate.model import Broken, Finding, Header, Key, Severity
 
 if TYPE_CHECKING:
@@ -69,16 +69,19 @@ def _statements(tree: ast.Module) -> list[tuple[str, int]]:
     """
     import ast
 
+    guarded = _has_guard(tree)
     imports: list[tuple[str, int]] = []
     found: list[tuple[str, int]] = []
     for node in _without_docstring(tree.body):
         if isinstance(node, ast.Import | ast.ImportFrom):
             imports += [(f"{_origin(node)} {ast.dump(alias)}", node.lineno) for alias in node.names]
+        elif guarded and getattr(node, "name", "") in (GUARD, GUARD_OPERATION):
+            continue
         elif isinstance(node, ast.ClassDef):
             head = [ast.dump(part) for part in (*node.bases, *node.keywords, *node.decorator_list)]
             found.append((f"class {node.name}({head})", node.lineno))
             found += [part for inner in _without_docstring(node.body) for part in _parts(inner)]
-        elif not (isinstance(node, ast.FunctionDef) and node.name == GUARD):
+        else:
             found.append((_dumped(node), node.lineno))
     return sorted(imports) + found
 
