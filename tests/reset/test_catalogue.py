@@ -883,3 +883,20 @@ def test_three_hundred_tables_are_read_in_as_many_queries_as_three() -> None:
             return len(asked)
 
     assert count(300) == count(3)
+
+
+def test_the_catalogues_are_read_once_for_schema_and_rows(postgresql: servers.Config) -> None:
+    asked: list[str] = []
+
+    def noting(execute: Any, sql: str, *args: Any) -> Any:
+        asked.append(sql)
+        return execute(sql, *args)
+
+    sql = "CREATE TABLE shop (id serial PRIMARY KEY); INSERT INTO shop DEFAULT VALUES"
+    with closing(connect(postgresql)) as connection, in_postgresql(connection, sql):
+        apart = {"schema": catalogue.schema(connection), "rows": contents.rows(connection)}
+        with connection.execute_wrapper(noting):
+            assert contents.whole(connection) == apart
+    reading = [each for each in asked if "FROM pg_class" in each]
+    assert len(reading) > 1
+    assert len(reading) == len(set(reading))

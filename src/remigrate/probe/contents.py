@@ -45,9 +45,15 @@ _POSTGRESQL = (
 """Settings under which PostgreSQL writes a value in one way only."""
 
 
-def rows(connection: Any, limit: int = LIMIT) -> dict[str, Any]:
+def whole(connection: Any) -> dict[str, Any]:
+    """The schema, as `catalogue` tells it, and the rows; the catalogues are read once for both."""
+    schema = catalogue.schema(connection)
+    return {"schema": schema, "rows": rows(connection, schema)}
+
+
+def rows(connection: Any, schema: Any = None, limit: int = LIMIT) -> dict[str, Any]:
     """The rows of every table of `connection`, but for django_migrations."""
-    tables = _tables(catalogue.schema(connection)["objects"])
+    tables = _tables((schema or catalogue.schema(connection))["objects"])
     with connection.cursor() as cursor, _one_way(connection, cursor):
         for name, table in tables.items():
             selected = _select(connection, name, table)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import migrations
 from django.db.migrations.operations.base import Operation
 
-from remigrate.probe import apart, candidates, catalogue, contents, moving, script, states
+from remigrate.probe import apart, candidates, contents, moving, script, states
 from remigrate.probe.databases import Databases, behind
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def prove(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     found["fresh"] = fresh
     if moved.failed:
         return found
-    connection = databases.open("fresh")
-    fresh.update(schema=catalogue.schema(connection), rows=contents.rows(connection))
+    fresh.update(contents.whole(databases.open("fresh")))
     found["states"] = states.described(moved.state, candidates.modules(data["gone"]))
     found["upgrade"] = {name: _upgrade(probe, databases, name) for name in data["upgrade"]}
     found["lagging"] = [_lagging(probe, databases, key) for key in data["lagging"]]
@@ -60,8 +59,7 @@ def _upgrade(probe: Any, databases: Databases, name: str) -> dict[str, Any]:
     moved = moving.migrate(databases.open("upgrade"))
     found = {"failed": moving.failure(probe, moved), **_ran(moved)}
     if not moved.failed:
-        connection = databases.open("upgrade")
-        found.update(schema=catalogue.schema(connection), rows=contents.rows(connection))
+        found.update(contents.whole(databases.open("upgrade")))
     return found
 
 
@@ -81,8 +79,7 @@ def _lagging(probe: Any, databases: Databases, key: Any) -> dict[str, Any]:
     said = str(moved.failed.error) if moved.failed else None
     found = {"label": key[0], "failed": moving.failure(probe, moved), "said": said, **_ran(moved)}
     if not moved.failed:
-        connection = databases.open("lagging")
-        found.update(schema=catalogue.schema(connection), rows=contents.rows(connection))
+        found.update(contents.whole(databases.open("lagging")))
     return found
 
 

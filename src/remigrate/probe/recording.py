@@ -14,7 +14,6 @@ from django.db.migrations.loader import MigrationLoader
 from remigrate.probe import (
     apart,
     candidates,
-    catalogue,
     contents,
     moving,
     planting,
@@ -73,8 +72,7 @@ class _Recording:
         found = self._told(probe, moved)
         if moved.failed:
             return found
-        connection = databases.open("old")
-        found.update(schema=catalogue.schema(connection), rows=contents.rows(connection))
+        found.update(contents.whole(databases.open("old")))
         found["version"] = found["schema"]["version"]
         found["states"] = states.described(moved.state, candidates.modules(self._data["gone"]))
         found["makers"] = self._makers(moved.state)
@@ -149,17 +147,16 @@ class _Recording:
     def _upgraded(self, landed: Any) -> dict[str, Any]:
         """What becomes of a database at base with rows in it, by the old files."""
         if landed is None:
-            connection = self._databases.open("base")
-            schema, rows = catalogue.schema(connection), contents.rows(connection)
-            return {"failed": None, "schema": schema, "rows": rows, "again": None}
+            whole = contents.whole(self._databases.open("base"))
+            return {"failed": None, **whole, "again": None}
         found: dict[str, Any] = {"failed": None, "schema": None, "rows": None, "again": None}
         for what in ("rows", "again"):  # what a new migration fills differently each time
             self._databases.copy("base", "upgrade")
             moved = moving.migrate(self._databases.open("upgrade"))
             if moved.failed:
                 return {**found, "failed": str(moved.failed.error)}
-            connection = self._databases.open("upgrade")
-            found.update({"schema": catalogue.schema(connection), what: contents.rows(connection)})
+            whole = contents.whole(self._databases.open("upgrade"))
+            found.update({"schema": whole["schema"], what: whole["rows"]})
         return found
 
 
