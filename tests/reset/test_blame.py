@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.reset.traps.project import Project, add, alter, app, create, migration, model
 
 NAME = "name=models.CharField(max_length=90)"
@@ -89,7 +91,10 @@ WORD = "word=models.CharField(null=True, max_length=9)"
 BASE = [("base", "0001_initial")]
 
 
-def test_an_app_is_cut_where_another_one_changed_a_key_that_it_points_to(tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", [(), ("--accept-differences",)])
+def test_an_app_is_cut_where_another_one_changed_a_key_that_it_points_to(
+    tmp_path: Path, option: tuple[str, ...]
+) -> None:
     """`api` points to a key after it became bigger. In one segment with what stood before, it
     would do so before: the rest of `base` comes after that."""
     project = Project(tmp_path, ["aaa", "api", "base"]).write(
@@ -122,7 +127,7 @@ def test_an_app_is_cut_where_another_one_changed_a_key_that_it_points_to(tmp_pat
         }
     )
     project.commit().migrate("old")
-    outcome = project.reset("--all").proved()
+    outcome = project.reset("--all", *option).proved()
     assert not outcome.refused
     assert project.names("api")[:2] == ["0001_initial", "0002_squashed_0004_word"]
     project.holds()

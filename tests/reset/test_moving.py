@@ -65,6 +65,12 @@ def django(process: Interpreter) -> Interpreter:
     return process
 
 
+SEED = """
+
+SEED = migrations.RunSQL("INSERT INTO shop_item (name) VALUES ('a')")
+"""
+
+
 def moved(django: Interpreter, *targets: tuple[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = django.run(MOVE, targets=targets or None)
     return found
@@ -187,6 +193,26 @@ def test_each_operation_has_its_own_effects(django: Interpreter) -> None:
     assert effects(django, second) == [
         ["shop", "0002_seed", 0, ["shop_item"]],
         ["shop", "0002_seed", 2, ["shop_item"]],
+    ]
+
+
+def test_what_django_puts_in_after_a_renamed_model_is_not_counted(django: Interpreter) -> None:
+    second = seed(
+        "apps.get_model('shop', 'Thing').objects.create(name='a')",
+        operation='migrations.RenameModel("Item", "Thing"), migrations.RunPython(seed)',
+    ).replace('Item = apps.get_model("shop", "Item")', "pass")
+    dependency = "contenttypes.0002_remove_content_type_name"
+    django.migrations(_0001_initial=migration(dependency, operations=FIRST), _0002_seed=second)
+    found = [each[2:] for each in moved(django)["effects"] if each[1] == "0002_seed"]
+    assert found == [[0, ["shop_item"]], [1, ["shop_thing"]]]
+
+
+def test_an_operation_inside_of_another_one_counts_as_that(django: Interpreter) -> None:
+    inside = "migrations.SeparateDatabaseAndState(database_operations=[SEED])"
+    second = migration("0001_initial", above=SEED, operations=f"[SEED, {inside}]")
+    assert effects(django, second) == [
+        ["shop", "0002_seed", 0, ["shop_item"]],
+        ["shop", "0002_seed", 1, ["shop_item"]],
     ]
 
 

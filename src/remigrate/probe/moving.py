@@ -59,6 +59,8 @@ class Watch:
         self.effects: dict[tuple[str, str], dict[int, list[str]]] = {}
         """Tables that a hand-written operation wrote to, by its position; ``?`` for what has no
         name. Operations that wrote nothing are not in it."""
+        self.operations: dict[tuple[str, str], list[Any]] = {}
+        """Those that stand in the file: positions count them."""
         self.makers: dict[str, set[str]] = {}
         """Labels of the apps whose migrations changed a table."""
         self._at: tuple[str, str] | None = None
@@ -68,7 +70,8 @@ class Watch:
         """As `MigrationExecutor` calls it."""
         if action == "apply_start":
             self._at = (migration.app_label, migration.name)
-            for index, operation in enumerate(migration.operations):
+            self.operations[self._at] = _written(migration)
+            for index, operation in enumerate(self.operations[self._at]):
                 self._wrap(operation, index)
         elif action == "apply_success":
             key = (migration.app_label, migration.name)
@@ -80,9 +83,11 @@ class Watch:
         forwards = operation.database_forwards
 
         def watched(*args: Any, **options: Any) -> None:
-            self._index = index
+            # One that another operation or migration holds too was wrapped for that as well.
+            outer = self._index
+            self._index = index if outer is None else outer
             forwards(*args, **options)
-            self._index = None
+            self._index = outer
 
         operation.database_forwards = watched
 
@@ -108,14 +113,23 @@ class Watch:
             found.extend(sorted((tables or {"?"}) - set(found)))
         return result
 
-    def failed(self, loader: Any, error: BaseException) -> Failed | None:
+    def failed(self, error: BaseException) -> Failed | None:
         """Where we were when `error` was raised; None outside of any migration."""
         if self._at is None:
             return None
         words = ""
         if self._index is not None:
-            words = str(loader.disk_migrations[self._at].operations[self._index].describe())
+            words = str(self.operations[self._at][self._index].describe())
         return Failed(*self._at, self._index, words, error)
+
+
+def _written(migration: Any) -> list[Any]:
+    """Without what ``contenttypes`` puts behind each RenameModel before a migration begins."""
+    own = {id(each) for each in type(migration).operations}
+    added = "django.contrib.contenttypes.management"
+    return [
+        each for each in migration.operations if id(each) in own or type(each).__module__ != added
+    ]
 
 
 class Moved(NamedTuple):
@@ -157,7 +171,7 @@ def migrate(
         with connection.execute_wrapper(watch.seen):
             state = executor.migrate(wanted, plan, state=before.clone())
     except BaseException as error:
-        failed = watch.failed(executor.loader, error)
+        failed = watch.failed(error)
         if failed is None or isinstance(error, KeyboardInterrupt):
             raise
         return Moved(watch, failed, None, *took())

@@ -106,12 +106,11 @@ class _Recording:
         return {table: sorted(labels) for table, labels in found.items()}
 
     def _writers(self) -> dict[str, list[str]]:
-        known = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
         found: dict[str, set[str]] = {}
-        for moved in self._moved:
-            for key, positions in moved.watch.effects.items():
+        for watch in (each.watch for each in self._moved):
+            for key, positions in watch.effects.items():
                 for position, tables in positions.items():
-                    if rewriting.writes_rows(known[key].operations[position]):
+                    if rewriting.writes_rows(watch.operations[key][position]):
                         for table in tables:
                             found.setdefault(table, set()).add(key[0])
         return {table: sorted(labels) for table, labels in found.items()}

@@ -37,7 +37,7 @@ class Cuts:
 
     def round_failed(self, planned: Plan, offers: list[Offer], found: Trial) -> bool:
         """Make the migration that did not get through a segment of its own; whether it was none."""
-        cuts = _round_failed(planned, offers, found) - self._lasting
+        cuts = _round_failed(planned, offers, found) - self.all()
         self._lasting |= cuts
         return bool(cuts)
 

@@ -58,6 +58,7 @@ class Work:
     def run(self) -> Found:
         """Find new histories that are the same; apps for which there is none are refused."""
         self._reasons.find()
+        acceptable: list[tuple[Plan, list[Offer], Trial]] = []
         while True:
             planned = self._plan()
             if not any(segment.written for segment in planned.segments):
@@ -77,10 +78,16 @@ class Work:
                 self._remark,
                 self._tried,
             )
-            if not found.given_up or (self._options.accept_differences and found.runs):
+            if not found.given_up:
                 return self._found(planned, offers, found)
-            if not self._cut(planned, offers, found):
-                self._give_up(found)
+            if self._options.accept_differences and found.runs:
+                acceptable.append((planned, offers, found))
+            self._tried.forget({each.label for each in found.given_up})
+            if self._cut(planned, offers, found):
+                continue
+            if acceptable:  # the first of the best: cuts that were of no use are none
+                return self._found(*min(acceptable, key=lambda each: len(each[2].given_up)))
+            self._give_up(found)
 
     def _cut(self, planned: Plan, offers: list[Offer], found: Trial) -> bool:
         """Whether segments were cut, so that another search may find more."""
@@ -102,7 +109,6 @@ class Work:
             path = self._path(each.label)
             self._reasons.refuse(path, each.why)
             self._cuts.give_up(path)
-        self._tried.forget({each.label for each in found.given_up})
 
     # The plan
 

@@ -99,8 +99,8 @@ def _name(key: Sequence[str] | None) -> Name | None:
 class Tried:
     """Texts of segments that did not hold, so that a later search need not begin with them.
 
-    It is a hint where to begin and no more: who was blamed together with an app that is given up
-    may have been right all along, and is tried again.
+    It is a hint where to begin and no more: who was blamed together with an app that is given up,
+    or cut, may have been right all along, and is tried again.
     """
 
     def __init__(self) -> None:
@@ -114,10 +114,11 @@ class Tried:
         self._beside.setdefault((name, text), set()).add(frozenset(beside) - {name[0]})
 
     def forget(self, labels: Collection[str]) -> None:
-        """Apps are given up: what may have been due to them alone counts no more."""
+        """Apps are given up, or cut: what may have been due to them alone counts no more."""
         for text, found in list(self._beside.items()):
+            (label, _), _ = text
             self._beside[text] = {each for each in found if each.isdisjoint(labels)}
-            if not self._beside[text]:
+            if label in labels or not self._beside[text]:
                 del self._beside[text]
 
 
