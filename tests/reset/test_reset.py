@@ -107,6 +107,42 @@ def test_a_database_that_is_behind_is_stopped_with_what_to_deploy_first(
     assert store.recorded(database, "orders") == []
 
 
+RECEIVER = """\
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+def settle(sender, apps, **options):
+    {}
+
+
+class Shop(AppConfig):
+    name = "shop"
+
+    def ready(self):
+        post_migrate.connect(settle, sender=self)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "planted"),
+    [
+        ('apps.get_model("shop", "Product").objects.get_or_create()', "2 rows planted in 1 table"),
+        ('assert not apps.get_model("orders", "Order").objects.exists()', "0 rows planted"),
+    ],
+    ids=["wants one row", "wants none"],
+)
+def test_rows_that_a_receiver_of_post_migrate_cannot_live_with_are_not_planted(
+    shop: Bookshop, code: str, planted: str
+) -> None:
+    """pulpcore asks for the one row of a table: two more, and its code seemed to fail."""
+    shop.write("shop/apps.py", RECEIVER.format(code))
+    shop.commit("A receiver")
+    [upgrade] = [each for each in shop.told("--all")["proof"] if each["check"] == "upgrade"]
+    assert upgrade["result"] == "proved"
+    assert planted in upgrade["why"]
+
+
 def test_check_has_nothing_to_say_of_the_new_files_against_the_old_commit(shop: Bookshop) -> None:
     old = shop.git("rev-parse", "HEAD").strip()
     assert shop.reset("--all").code == OK

@@ -180,6 +180,13 @@ def migrate(
     return Moved(watch, None, state, *took())
 
 
+def signal(connection: Any, state: Any) -> None:
+    """Send what ``migrate`` sends when nothing is left to be applied."""
+    alias = connection.alias
+    emit_pre_migrate_signal(0, False, alias, apps=state.apps, plan=[])
+    emit_post_migrate_signal(0, False, alias, apps=state.apps, plan=[])
+
+
 def _settle(state: Any) -> None:
     """Have all models rendered, with all of them known, as the last signal's receivers expect."""
     state.clear_delayed_apps_cache()

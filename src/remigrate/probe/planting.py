@@ -31,15 +31,18 @@ TOGETHER = 100
 """Tables asked about in one query: SQLite takes 500, shorter statements are read faster."""
 
 
-def plant(connection: Any, apps: Any, seed: int = 0) -> dict[str, dict[str, Any]]:
+def plant(
+    connection: Any, apps: Any, seed: int = 0, sparing: str = ""
+) -> dict[str, dict[str, Any]]:
     """Two different rows for every table: how many each one got, and why others got none.
 
     The same seed gives the same rows. Rows that are there already are left as they are, and serve
-    as parents. Everything is in one transaction.
+    as parents. `sparing`: why tables that have rows get no others. Everything is in one
+    transaction.
     """
     with transaction.atomic(using=connection.alias):
         planting = _Planting(connection, apps, seed)
-        planting.run()
+        planting.run(sparing)
     return {"planted": planting.planted, "left": planting.left}
 
 
@@ -64,9 +67,11 @@ class _Planting:
         self.existing: dict[str, list[Row]] = {}
         self.filled: set[str] = set()
 
-    def run(self) -> None:
+    def run(self, sparing: str) -> None:
         self._leave_absent()
         self.filled = self._with_rows()
+        if sparing:
+            self.left.update(dict.fromkeys(self.filled & set(self.tables), sparing))
         if self.connection.vendor == "postgresql":
             # Else a row that points nowhere would only be refused at the end, with all the others.
             self._execute("SET CONSTRAINTS ALL IMMEDIATE")

@@ -80,7 +80,7 @@ class _Recording:
         if landed is None:
             databases.copy("old", "base")
         found["side"] = self._side(probe)
-        found["planted"] = planting.plant(databases.open("base"), base.apps)
+        found["planted"] = self._planted(base)
         found["upgrade"] = self._upgraded(landed)
         return found
 
@@ -114,6 +114,29 @@ class _Recording:
                         for table in tables:
                             found.setdefault(table, set()).add(key[0])
         return {table: sorted(labels) for table, labels in found.items()}
+
+    def _planted(self, base: Any) -> dict[str, Any]:
+        """Plant rows at base, as far as the receivers of ``migrate``'s signals can live with them:
+        some ask for the one row of a table, and it must stay the only one."""
+        why = ""
+        for _ in ("everywhere", "where no row is"):
+            error = self._complaint(base, why)
+            if error is None:
+                return planting.plant(self._databases.open("base"), base.apps, sparing=why)
+            why = why or f"with planted rows, a receiver of migrate's signals fails: {error}"
+        tables = self._databases.open("base").introspection.table_names()
+        return {"planted": {}, "left": dict.fromkeys(tables, why)}
+
+    def _complaint(self, base: Any, sparing: str) -> Exception | None:
+        """What a receiver raises on a copy of base with rows planted; None where none does."""
+        self._databases.copy("base", "upgrade")
+        connection = self._databases.open("upgrade")
+        planting.plant(connection, base.apps, sparing=sparing)
+        try:
+            moving.signal(connection, base)
+        except Exception as error:  # noqa: BLE001 # code of the project
+            return error
+        return None
 
     def _side(self, probe: Any) -> str | None:
         """Migrate a database to the leaves of the branch alone."""
