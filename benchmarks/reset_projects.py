@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -127,6 +129,8 @@ def _variables(project: Project, engine: str, folder: Path) -> dict[str, str]:
         "DATA_DIR": str(data),
         "LABEL_STUDIO_BASE_DATA_DIR": str(data),
         "NAUTOBOT_ROOT": str(data),
+        "PULP_DB_ENCRYPTION_KEY": str(folder / "tree" / _PULP_KEY),
+        "PULP_FILE_UPLOAD_TEMP_DIR": str(data),
         **dict(project.variables),
         DATABASE: json.dumps(of(engine, data)),
     }
@@ -182,9 +186,36 @@ _NAUTOBOT = """\
 from nautobot.core.settings import *
 
 SECRET_KEY = "benchmark"
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES = {"default": {"BACKEND": "reset_cache.Cache"}}
 CONSTANCE_DATABASE_CACHE_BACKEND = None
 """
+_CACHE = """\
+from django.core.cache.backends.locmem import LocMemCache
+
+
+class Cache(LocMemCache):
+    def delete_pattern(self, pattern, **options):
+        self.clear()
+"""
+"""Stands for the server that nautobot's caches are on: Django's own ones delete by no pattern."""
+
+
+def _nautobot_cache(env: Path, top: Path) -> None:
+    (top / "reset_cache.py").write_text(_CACHE)
+
+
+_PULP_KEY = "database_fields.key"
+"""A file that pulpcore's settings demand."""
+_PULP = """
+settings.set("DATABASES", DATABASES)
+"""
+"""What stands in that module counts no more: dynaconf has taken the place of Django's settings."""
+
+
+def _pulp(env: Path, top: Path) -> None:
+    (top / _PULP_KEY).write_bytes(base64.urlsafe_b64encode(os.urandom(32)))
+    with (top / "pulpcore/app/settings.py").open("a") as file:
+        file.write(_PULP)
 
 
 def _requirements(name: str) -> tuple[str, ...]:
@@ -232,6 +263,16 @@ ALL = (
         ("nautobot",),
         ("nautobot==3.2.7", projects.DJANGO, "psycopg2-binary==2.9.13"),
         _NAUTOBOT,
+        _nautobot_cache,
+        engines=("postgresql",),
+    ),
+    Project(
+        "pulpcore",
+        ("pulpcore", "pulp_file", "pulp_certguard"),
+        ("pulpcore==3.123.1", projects.DJANGO),
+        "",
+        _pulp,
+        module="pulpcore.app.settings",
         engines=("postgresql",),
     ),
 )
