@@ -17,7 +17,7 @@ from remigrate import outcome
 from remigrate.errors import FINDINGS, OK
 from remigrate.servers import Config
 from tests.reset import store
-from tests.reset.store import SEED, Bookshop
+from tests.reset.store import SEED, SETTINGS, Bookshop
 
 SCHEMA = Path(outcome.__file__).parent / "schemas/reset-v1.json"
 SQUASHED = ["0001_squashed_0006_by_price", "0007_stop_if_lagging"]
@@ -141,6 +141,30 @@ def test_rows_that_a_receiver_of_post_migrate_cannot_live_with_are_not_planted(
     [upgrade] = [each for each in shop.told("--all")["proof"] if each["check"] == "upgrade"]
     assert upgrade["result"] == "proved"
     assert planted in upgrade["why"]
+
+
+CACHING = """\
+from django.core.cache import cache
+
+    cache.set("seen", apps.get_model("shop", "Category").objects.count(), None)
+"""
+FILE_CACHE = "django.core.cache.backends.filebased.FileBasedCache"
+
+
+def test_what_migrations_cache_is_not_found_by_the_projects_own_processes(
+    shop: Bookshop, tmp_path: Path
+) -> None:
+    """Two categories are planted in a scratch database; a live one has two less."""
+    cached = f"CACHES = {{'default': {{'BACKEND': '{FILE_CACHE}', 'LOCATION': '{tmp_path}/kept'}}}}"
+    shop.write("store/settings.py", f"{SETTINGS}\n{cached}\n")
+    shop.write("shop/apps.py", RECEIVER.format(CACHING))
+    shop.commit("A cache")
+    shop.migrate(tmp_path / "live.sqlite3")
+    reading = "from django.core.cache import cache; print(cache.get('seen'))"
+    before = shop.manage("shell", "-c", reading).out.split()[-1]
+    shop.told("--all", "--dry-run")
+    assert before == "2"
+    assert shop.manage("shell", "-c", reading).out.split()[-1] == before
 
 
 def test_check_has_nothing_to_say_of_the_new_files_against_the_old_commit(shop: Bookshop) -> None:

@@ -606,6 +606,15 @@ def _use_scratch_databases(settings: Any) -> None:
     list(connections)  # says that "default" is missing, as every command of Django would
 
 
+def _use_cache_keys_of_our_own(settings: Any) -> None:
+    """What is cached of a scratch database must not be found by the project's own processes, nor
+    what they cached be found, or deleted, here. Another backend in the place of the project's would
+    lack what its code asks for."""
+    word = "remigrate" + os.urandom(4).hex()
+    for config in settings.CACHES.values():
+        config["KEY_PREFIX"] = "{}:{}".format(word, config.get("KEY_PREFIX") or "")
+
+
 # --- Django -------------------------------------------------------------------------------------
 
 
@@ -709,6 +718,7 @@ class Probe:
         from django.conf import settings
 
         _use_scratch_databases(settings)
+        _use_cache_keys_of_our_own(settings)
         _mend_streams()
         self.stage = "setup"
         django.setup()
