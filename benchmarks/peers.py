@@ -9,7 +9,9 @@ the probe that proves a reset, on databases that the old files made. Where a too
 files, a database that is behind has to come out right; where it does not, something has to stop it.
 
 What was found is kept in the cache folder, after each try: ``python benchmarks/reset.py --table``
-puts it beside what Remigrate did.
+puts it beside what Remigrate did. A tool that has had its seconds on a project is still run on the
+rest of it, but what it writes there is not judged; with ``--limit 0`` nothing is, and no database
+is made.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from benchmarks.reset import results  # noqa: E402
 from benchmarks.reset_projects import Project, Tree  # noqa: E402
 from remigrate import drift, errors, git, options  # noqa: E402
 from remigrate.memory import NoCache  # noqa: E402
-from remigrate.reset import flow, ground, prove, record, squash  # noqa: E402
+from remigrate.reset import flow, ground, prove, squash  # noqa: E402
 from remigrate.view import View  # noqa: E402
 
 REQUIREMENTS = ("django-squash==0.0.15", "django-remake-migrations==3.1.0")
@@ -49,15 +51,19 @@ import os
 INSTALLED_APPS = [*INSTALLED_APPS, "django_squash", "django_remake_migrations"]
 DJANGO_SQUASH_IGNORE_APPS = json.loads(os.environ.get("{_THEIRS}", "[]"))
 """
-_OUTSIDE = """
-import json, sys
+_INSTALLED = """
+import json, os, sys
+import django
+django.setup()
 from django.apps import apps
-print(json.dumps([a.label for a in apps.get_app_configs() if not a.path.startswith(sys.argv[1])]))
+print(json.dumps([[a.label, os.path.relpath(a.path, sys.argv[1])] for a in apps.get_app_configs()]))
 """
 _BEHIND = 4
 """Databases that are behind, for one tool; those with the longest history first."""
 _LIMIT = 3600
 """Seconds for one tool on one project, unless others are asked for."""
+_PATIENCE = 1200
+"""Seconds for one command of a tool."""
 
 
 class Attempt(NamedTuple):
@@ -83,21 +89,23 @@ def attempts(leaves: dict[str, str]) -> Iterator[Attempt]:
         yield Attempt(_SQUASH, label, ("squash_migrations", "--only", label))
 
 
-def judged(work: Judge, tree: Tree, attempt: Attempt, limit: float) -> dict[str, Any]:
-    """Run a tool in a copy of the tree, and judge what it wrote."""
+def judged(work: Judge | None, tree: Tree, attempt: Attempt) -> dict[str, Any]:
+    """Run a tool in a copy of the tree, and judge what it wrote, where there is time for it."""
     found: dict[str, Any] = {"tool": attempt.tool, "app": attempt.app}
     _clean(tree.top)
     command = tree.django(*attempt.words)
-    flags: dict[str, Any] = {"capture_output": True, "text": True, "timeout": limit}
+    flags: dict[str, Any] = {"capture_output": True, "text": True, "timeout": _PATIENCE}
     try:
         done = subprocess.run(command.argv, cwd=command.cwd, env=command.env, **flags)
     except subprocess.TimeoutExpired:
-        return {**found, "late": f"did not come to an end in {limit:.0f} seconds"}
+        return {**found, "late": f"did not come to an end in {_PATIENCE} seconds"}
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines() or [""]
         return {**found, "failed": f"ended with {done.returncode}: {said[-1][:300]}"}
     if "manual porting" in done.stdout.lower():
         found["manual"] = True
+    if work is None:
+        return {**found, "late": "not judged: there was no time left for it"}
     try:
         return {**found, **work.judge(_changes(tree.top), attempt.app)}
     except errors.EnvironmentFailure as error:  # as when the proof takes longer than the limit
@@ -131,12 +139,9 @@ class Judge:
     def __init__(self, work: squash.Work, start: ground.Ground, asked: flow.Asked) -> None:
         self._asked = asked
         planned = work._plan()
+        self._gone = work._history(planned).gone
         work._migrate_old(planned)
         self._record = work._record
-        installed = record.installed(self._record)
-        self.apps = [a for a in start.targets if (start.graph.apps[a].label, a) in installed]
-        """Those of the project that it installs."""
-        self._gone = work._history(planned).gone
         self._labels = {app: start.graph.apps[app].label for app in start.targets}
 
     def judge(self, view: View, app: str) -> dict[str, Any]:
@@ -183,13 +188,16 @@ def run(project: Project, engine: str, limit: float) -> Iterator[dict[str, Any]]
             settings=project.settings + _SETTINGS,
         )
         tree = reset_projects.tree(project, engine, folder)
-        asks = (tree.python, "-c", "import django; django.setup()\n" + _OUTSIDE, str(tree.top))
+        asks = (tree.python, "-c", _INSTALLED, str(tree.top))
         env = {**tree.env, "DJANGO_SETTINGS_MODULE": tree.settings}
-        theirs = output(Command(asks, tree.home, env)).decode().strip().splitlines()[-1]
-        yield from _all(tree._replace(env={**tree.env, _THEIRS: theirs}), limit)
+        said = output(Command(asks, tree.home, env)).decode().strip().splitlines()[-1]
+        installed = dict(json.loads(said))
+        theirs = [label for label, path in installed.items() if path.startswith("..")]
+        tree = tree._replace(env={**tree.env, _THEIRS: json.dumps(theirs)})
+        yield from _all(tree, [f"{path}/migrations" for path in installed.values()], limit)
 
 
-def _all(tree: Tree, limit: float) -> Iterator[dict[str, Any]]:
+def _all(tree: Tree, installed: Collection[str], limit: float) -> Iterator[dict[str, Any]]:
     own = folder_of(tree)
     given = options.Options()._replace(
         path=str(own.top),
@@ -198,7 +206,7 @@ def _all(tree: Tree, limit: float) -> Iterator[dict[str, Any]]:
         settings=tree.settings,
         manage=str(own.home / "manage.py"),
         allow_dirty=True,
-        migrate_time_limit=limit,
+        migrate_time_limit=int(limit) or _LIMIT,
     )
     env = {**tree.env, "PYTHONPATH": str(own.top)}
     repository = git.open_repository(str(own.top), env)
@@ -206,8 +214,8 @@ def _all(tree: Tree, limit: float) -> Iterator[dict[str, Any]]:
     place = drift.find(repository, start.project, given._replace(drift=True), env)
     with flow.Asked(place, given, env, say) as asked:
         work = squash.Work(start, given, _behind(asked), lambda files: files, say, say)
-        judge = Judge(work, start, asked)
-        yield from _tried(judge, tree, _leaves(start, judge.apps), limit)
+        judge = Judge(work, start, asked) if limit else None
+        yield from _tried(judge, tree, _leaves(start, installed), limit)
 
 
 def _behind(ask: squash.Ask) -> squash.Ask:
@@ -224,18 +232,18 @@ def _behind(ask: squash.Ask) -> squash.Ask:
     return asked
 
 
-def _leaves(start: ground.Ground, apps: Collection[str]) -> dict[str, str]:
-    """The last migration of each app that has several, by label."""
+def _leaves(start: ground.Ground, installed: Collection[str]) -> dict[str, str]:
+    """The last migration of each installed app that has several, by label."""
     several = Counter(path for path, _ in start.graph.nodes)
     return {
         start.graph.apps[app].label: max(name for _, name in start.graph.leaves(app))
-        for app in apps
-        if several[app] > 1
+        for app in start.targets
+        if several[app] > 1 and app in installed
     }
 
 
 def _tried(
-    judge: Judge, tree: Tree, leaves: dict[str, str], limit: float
+    judge: Judge | None, tree: Tree, leaves: dict[str, str], limit: float
 ) -> Iterator[dict[str, Any]]:
     spent: Counter[str] = Counter()
     whole: dict[str, bool] = {}
@@ -243,11 +251,7 @@ def _tried(
         if attempt.app and whole.get(attempt.tool):
             continue
         began = time.monotonic()
-        if spent[attempt.tool] < limit:
-            found = judged(judge, tree, attempt, limit)
-        else:
-            late = f"not tried: {attempt.tool} had its {limit:.0f} seconds"
-            found = {"tool": attempt.tool, "app": attempt.app, "late": late}
+        found = judged(judge if spent[attempt.tool] < limit else None, tree, attempt)
         took = time.monotonic() - began
         spent[attempt.tool] += int(took)
         if not attempt.app:

@@ -116,10 +116,10 @@ def _came(found: Found) -> str:
     """What came of a try, in a word or two."""
     checks = found.get("checks", {})
     wrong = [name for name, check in checks.items() if check[0] not in ("proved", "skipped")]
-    if "late" in found:
-        return "not judged"
     if found.get("manual"):
         return "to be ported by hand"
+    if "late" in found:
+        return "not judged"
     if "failed" in found:
         return "gives up"
     if wrong in ([], ["state"]):

@@ -15,34 +15,47 @@ if TYPE_CHECKING:
     from remigrate.git import Repository
 
 _LISTING = ("ls-files", "-z", "--full-name", "--cached", "--others", "--exclude-standard")
+_REPOSITORY = "a repository of its own. Reset them there."
 
 
 def told(repository: Repository, known: Collection[str]) -> Iterator[str]:
-    """Words for each of them, but for links to one of those that are `known`."""
-    top = repository.top
-    assert top is not None
+    """Words for each link and each repository with some, but for links to what is `known`."""
+    assert repository.top is not None
+    top = os.path.realpath(repository.top)
     paths = {os.fsdecode(path).rstrip("/") for path in repository.run(*_LISTING).split(b"\0")}
     for path in sorted(filter(None, paths)):
         place = os.path.join(top, path)
         if not os.path.isdir(place):
             continue
         is_link = os.path.islink(place)
-        for folder in _packages(place):
-            own = os.path.relpath(os.path.realpath(folder), os.path.realpath(top))
-            if own.replace(os.sep, "/") not in known:
-                yield _words(os.path.relpath(folder, top), path, is_link)
+        found = [
+            os.path.relpath(folder, top)
+            for folder in (_linked(place) if is_link else _inside(place))
+            if os.path.relpath(os.path.realpath(folder), top) not in known
+        ]
+        if found:
+            yield _words(found, path, is_link)
 
 
-def _packages(top: str) -> Iterator[str]:
-    """Migrations packages in a folder, or the folder itself."""
+def _linked(place: str) -> Iterator[str]:
+    """The migrations package that a link leads to, or that of the app that it leads to: a link may
+    lead to a whole disk, which nobody wants to be searched."""
+    for folder in (place, os.path.join(place, "migrations")):
+        is_package = os.path.isfile(os.path.join(folder, "__init__.py"))
+        if os.path.basename(folder) == "migrations" and is_package:
+            yield folder
+
+
+def _inside(top: str) -> Iterator[str]:
+    """All migrations packages of another repository."""
     for folder, folders, files in os.walk(top):
         folders.sort()
         if os.path.basename(folder) == "migrations" and "__init__.py" in files:
             yield folder
 
 
-def _words(folder: str, path: str, is_link: bool) -> str:
-    it = "it" if folder == path else path
-    if is_link:
-        return f"{folder} was left out: {it} is a symbolic link. Reset it where it really is."
-    return f"{folder} was left out: {it} is a repository of its own. Reset it there."
+def _words(folders: list[str], path: str, is_link: bool) -> str:
+    more = f" and {len(folders) - 1} more were" if len(folders) > 1 else " was"
+    it = "it" if folders == [path] else path
+    why = "a symbolic link. Reset it where it really is." if is_link else _REPOSITORY
+    return f"{folders[0]}{more} left out: {it} is {why}"
