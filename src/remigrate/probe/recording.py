@@ -81,7 +81,7 @@ class _Recording:
             databases.copy("old", "base")
         found["side"] = self._side(probe)
         found["planted"] = self._planted(base)
-        found["upgrade"] = self._upgraded(landed)
+        found["upgrade"] = self._upgraded(landed, base)
         return found
 
     def _migrate(self, name: str, targets: Any) -> moving.Moved:
@@ -166,17 +166,19 @@ class _Recording:
             ],
         }
 
-    def _upgraded(self, landed: Any) -> dict[str, Any]:
-        """What becomes of a database at base with rows in it, by the old files."""
-        if landed is None:
-            whole = contents.whole(self._databases.open("base"))
-            return {"failed": None, **whole, "again": None}
+    def _upgraded(self, landed: Any, base: Any) -> dict[str, Any]:
+        """What becomes of a database at base with rows in it, by the old files; also where nothing
+        is left to be applied, as a receiver of ``migrate``'s signals may change rows."""
         found: dict[str, Any] = {"failed": None, "schema": None, "rows": None, "again": None}
-        for what in ("rows", "again"):  # what a new migration fills differently each time
+        for what in ("rows", "again"):  # what is filled differently each time
             self._databases.copy("base", "upgrade")
-            moved = moving.migrate(self._databases.open("upgrade"))
-            if moved.failed:
-                return {**found, "failed": str(moved.failed.error)}
+            connection = self._databases.open("upgrade")
+            if landed is None:
+                moving.signal(connection, base)
+            else:
+                moved = moving.migrate(connection)
+                if moved.failed:
+                    return {**found, "failed": str(moved.failed.error)}
             whole = contents.whole(self._databases.open("upgrade"))
             found.update({"schema": whole["schema"], what: whole["rows"]})
         return found

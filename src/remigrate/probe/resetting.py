@@ -27,7 +27,7 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     again       rows of the second time; null without it
     states      see `states`
     upgrade     {failed, schema, rows, again} of a database at base with rows planted, migrated by
-                the old files; again: rows of a second time, where something has not landed
+                the old files; again: rows of a second time
     planted     {planted: {table: n}, left: {table: why}}
     elsewhere   [label] apps that a router keeps off the default database
     aliases     other databases of the settings, which were left alone
