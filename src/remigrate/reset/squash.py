@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     Ask = Callable[[str, View, Mapping[str, Any]], dict[str, Any]]
     Format = Callable[[Mapping[str, bytes]], Mapping[str, bytes]]
 _NOT_INSTALLED = "the project's settings do not install it, so nobody can tell what it does"
+_NOT_RUN = (
+    "These settings do not install {}: migrations there were pointed at the new ones and not run. "
+    "Try them with the project that has them: --manage, --dry-run."
+)
 _OTHER = "The database {} of the settings was left out: only the default one is proved."
 
 
@@ -303,11 +307,8 @@ class Work:
         """Words for migrations that were edited, and that these settings do not install."""
         installed = {folder for _, folder in recorded.installed(self._record)}
         edited = {each.path.rpartition("/")[0] for each in self._staying(planned)}
-        return [
-            f"{app} is not installed by these settings: its migrations were pointed at the new "
-            "ones and not run. Try them with the project that has them: --manage, --dry-run."
-            for app in sorted(edited - installed)
-        ]
+        others = sorted(edited - installed)
+        return [_NOT_RUN.format(", ".join(others))] if others else []
 
     def _found(self, planned: Plan, offers: list[Offer], found: Trial) -> Found:
         assert found.judgement
