@@ -411,3 +411,19 @@ def test_what_became_of_the_projects_style_is_told(shop: Bookshop) -> None:
     assert ran.code == OK
     assert "New files were" in ran.err  # formatted, or not for want of the program
     assert "pyproject.toml asks" in ran.err
+
+
+def test_migrations_of_apps_that_the_settings_do_not_install_are_edited_and_named(
+    shop: Bookshop,
+) -> None:
+    for app in ("stall", "van"):
+        shop.write(f"{app}/__init__.py", "")
+        shop.write(f"{app}/migrations/__init__.py", "")
+        text = store.migration([("shop", "0006_by_price")], [])
+        shop.write(f"{app}/migrations/0001_initial.py", text)
+    shop.commit("For another project")
+    found = shop.told("--all")
+    (warning,) = (each for each in found["warnings"] if "do not install" in each)
+    assert "stall/migrations, van/migrations" in warning
+    text = (shop.path / "van/migrations/0001_initial.py").read_text()
+    assert SQUASHED[0] in text

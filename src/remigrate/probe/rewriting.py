@@ -5,6 +5,7 @@ migration. For each, the most compact way comes first:
 
 compact       what the autodetector finds between the project states before and after the segment
 compact+tail  the same, and then the hand-written operations that matter, in their old order
+early         as faithful, but what changes nothing that hand-written code could notice may pass it
 faithful      the old operations through Django's optimizer; hand-written ones stay where they are
 apart         the same, each in a transaction of its own: PostgreSQL does not change a table with
               rows of the same transaction still to check. No other database is offered this.
@@ -16,8 +17,6 @@ when it may do so on a database of another vendor. All others are left out, and 
 
 from __future__ import annotations
 
-import inspect
-import types
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,24 +27,13 @@ from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.migrations.state import ProjectState
 from django.db.models import NOT_PROVIDED
 
-from remigrate.probe import guard, script
+from remigrate.probe import folding, guard, script, sight
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 Key = Any  # tuple[str, str]: app label, migration name
-WAYS = ("compact", "compact+tail", "faithful", "apart", "verbatim")
-_STANDARD = {
-    *("collections", "copy", "datetime", "decimal", "enum", "fractions", "functools", "hashlib"),
-    *("itertools", "json", "logging", "math", "operator", "random", "re", "secrets", "string"),
-    *("textwrap", "time", "typing", "unicodedata", "uuid", "warnings", "_operator", "_hashlib"),
-}
-"""Modules that know nothing of databases and settings."""
-_ELSEWHERE = (
-    *(".vendor", "schema_editor", "connection", "cursor"),
-    *("settings", "environ", "getenv", "router"),
-)
-"""Words in the code of a function that may do something else in another place."""
+WAYS = ("compact", "compact+tail", "early", "faithful", "apart", "verbatim")
 
 
 class Old(NamedTuple):
@@ -114,19 +102,19 @@ class Rewriting:
             return False
         # What has not landed will run on databases with rows in them; what did nothing in the
         # default database may do something in another one.
-        return old.key in self._late or self._several or _looks_around(operation.code)
+        return old.key in self._late or self._several or sight.looks_around(operation.code)
 
     def first_way(self, members: Sequence[Key]) -> str:
         """The most compact way that has a chance, as far as can be told without trying."""
         olds = self.old(members)
         if any(_is_one_sided(old.operation) for old in olds):
-            return "faithful"  # a table that another app makes, or goes on with
+            return "early"  # a table that another app makes, or goes on with
         carried = [at for at, old in enumerate(olds) if self._is_carried(old)]
         if not carried:
             return "compact"
         after = olds[carried[0] :]
         if any(_changes_what_was_there(each.operation, after) for each in after):
-            return "faithful"
+            return "early"
         return "compact+tail"
 
     def _is_carried(self, old: Old) -> bool:
@@ -162,6 +150,8 @@ class Rewriting:
         """
         if way == "compact" and any(self._is_late_code(old) for old in self.old(members)):
             raise Impossible("what has not landed runs on rows that nobody has seen")
+        if way == "early":
+            self._demand_landed(members)
         if way in ("compact", "compact+tail"):
             return self._compact(way, members, before)
         olds = [old for old in self.old(members) if not _is_guard(old.operation)]
@@ -173,8 +163,10 @@ class Rewriting:
         atomic = atomic and way != "apart"
         label = members[0][0]
         operations = [old.operation for old in olds]
+        if way == "early":
+            operations = folding.gathered(self._passable(olds), label)
         if way != "verbatim":
-            operations = _optimized(operations, label)
+            operations = folding.plain(_optimized(operations, label))
         origins = {id(old.operation): old.key for old in olds}
         return Candidate(
             way, operations, [origins.get(id(each), olds[-1].key) for each in operations], atomic
@@ -182,6 +174,29 @@ class Rewriting:
 
     def _is_late_code(self, old: Old) -> bool:
         return old.key in self._late and self._is_carried(old)
+
+    def _demand_landed(self, members: Iterable[Key]) -> None:
+        """Raise `Impossible` where code may yet run on rows that nobody has seen."""
+        if any(self._is_late_code(old) for old in self.old(members)):
+            raise Impossible("what has not landed runs as its author wrote it")
+
+    def _passable(self, olds: Iterable[Old]) -> list[Any]:
+        """The operations, with hand-written ones that the optimizer can look through."""
+        return [
+            folding.Passable(old.operation, self._state_at(old).models)
+            if isinstance(old.operation, migrations.RunPython)
+            else old.operation
+            for old in olds
+        ]
+
+    def _state_at(self, old: Old) -> Any:
+        """The project state that the operation's code sees."""
+        state = self._loader.graph.make_state(
+            nodes=old.key, at_end=False, real_apps=self._loader.unmigrated_apps
+        )
+        for each in self._loader.disk_migrations[old.key].operations[: old.position]:
+            each.state_forwards(old.key[0], state)
+        return state
 
     def _demand_deferred_triggers(self, olds: Iterable[Old]) -> None:
         """Raise `Impossible` where a transaction of its own for each operation changes nothing."""
@@ -347,51 +362,6 @@ def _is_extension(operation: Any) -> bool:
         and kind.__module__ == "django.contrib.postgres.operations"
         for kind in type(operation).__mro__
     )
-
-
-def _looks_around(code: Any, seen: tuple[Any, ...] = ()) -> bool:
-    """Whether a function asks where it runs, or calls code that may: which database or settings.
-
-    It does not when all that it names is Django's models, the standard library, and functions
-    beside it of which the same holds.
-    """
-    if not isinstance(code, types.FunctionType) or hasattr(code, "__wrapped__"):
-        return True
-    try:
-        source = inspect.getsource(code)
-    except (OSError, TypeError):
-        return True
-    head, _, body = source.partition(":\n")
-    body = (body or head).replace("schema_editor.connection.alias", "")
-    if head.lstrip().startswith("@") or any(word in body for word in _ELSEWHERE):
-        return True
-    named = [code.__globals__[name] for name in _names(code.__code__) if name in code.__globals__]
-    return any(
-        _looks_around(each, (*seen, code)) if _is_beside(each, code) else not _is_harmless(each)
-        for each in named
-        if each not in seen and each is not code
-    )
-
-
-def _names(code: types.CodeType) -> set[str]:
-    inner = [each for each in code.co_consts if isinstance(each, types.CodeType)]
-    return set(code.co_names).union(*map(_names, inner))
-
-
-def _is_beside(value: Any, code: Any) -> bool:
-    return isinstance(value, types.FunctionType) and value.__module__ == code.__module__
-
-
-def _is_harmless(value: Any) -> bool:
-    """Whether it is data, or code of Django or of the standard library."""
-    if isinstance(value, types.ModuleType):
-        module = value.__name__
-    elif callable(value):
-        module = str(getattr(value, "__module__", ""))
-    else:
-        return True
-    top = module.partition(".")[0]
-    return top in ("django", "builtins") or top in _STANDARD
 
 
 def _changes_what_was_there(operation: Any, after: Sequence[Old]) -> bool:

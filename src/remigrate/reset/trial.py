@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Name = tuple[str, str]
 
-WAYS = ("compact", "compact+tail", "faithful", "apart", "verbatim")
+WAYS = ("compact", "compact+tail", "early", "faithful", "apart", "verbatim")
 
 
 class Offer(NamedTuple):

@@ -182,3 +182,42 @@ def seed(apps, schema_editor):
     assert outcome.ways == {"shop": "faithful"}
     project.holds()
     assert project.query("fresh", "SELECT name FROM shop_item") == [("3 fields",)]
+
+
+def test_what_a_seed_notices_after_all_stays_behind_it(tmp_path: Path) -> None:
+    """A seed makes the permissions of a model that was called something else at the time. A new
+    label may pass most seeds, and no name in the code tells that it may not pass this one."""
+    seed = """
+def seed(apps, schema_editor):
+    from django.contrib.auth.management import create_permissions
+
+    config = apps.get_app_config("shop")
+    config.models_module = True
+    create_permissions(config, apps=apps, verbosity=0)
+    config.models_module = None
+"""
+    apps = ["shop", "django.contrib.auth", "django.contrib.contenttypes"]
+    project = Project(tmp_path, apps).write(
+        app(
+            "shop",
+            model("Item", NAME, meta='verbose_name = "thing"'),
+            m0001_initial=migration(create("Item", NAME), initial=True),
+            m0002_seed=migration(
+                "migrations.RunPython(seed, migrations.RunPython.noop)",
+                above=seed,
+                after=[*FIRST, ("auth", "0012_alter_user_first_name_max_length")],
+            ),
+            m0003_label=migration(
+                'migrations.AlterModelOptions("item", {"verbose_name": "thing"})',
+                after=[("shop", "0002_seed")],
+            ),
+        )
+    )
+    project.commit().migrate("old")
+    outcome = project.reset("shop").proved()
+    assert outcome.ways == {"shop": "faithful"}
+    text = project.texts()
+    assert text.index("RunPython(") < text.index("AlterModelOptions(")
+    project.holds()
+    name = "SELECT name FROM auth_permission WHERE codename = 'add_item'"
+    assert project.query("fresh", name) == [("Can add item",)]
