@@ -108,8 +108,9 @@ def _theirs(found: list[Found], tool: str, app: str) -> str:
         return "not tried"
     whole = tried[0]
     # Where a part of it was not reached, nobody knows what it would have been for the app.
-    reached = set(whole.get("checks", {})) >= {*_PEER_CHECKS, "state", "drift"}
-    return "no difference" if reached and app not in whole["blamed"] else _came(whole)
+    if good(whole) or not set(whole.get("checks", {})) >= {*_PEER_CHECKS, "state", "drift"}:
+        return _came(whole)
+    return "differs" if app in whole["blamed"] else "no difference"
 
 
 def _came(found: Found) -> str:
