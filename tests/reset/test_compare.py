@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
+
 from remigrate.reset import compare
 
 Tables = dict[str, dict[str, Any]]
@@ -119,6 +121,23 @@ def test_the_same_numbers_that_point_to_other_rows_now_differ() -> None:
         "groups: 1 row differs: where role 'boss',"
         " person_id is → people 'ann' in the old history and → people 'bob' in the new one"
     ]
+
+
+@pytest.mark.parametrize("cells", [[None, None], [1, None], [1, 2]])
+def test_the_order_in_which_a_database_tells_its_foreign_keys_says_nothing(
+    cells: list[int | None],
+) -> None:
+    """It is the order of the columns, and a squash makes those in another one."""
+    to = {"lead_id": "people", "mate_id": "people"}
+    sides = []
+    for ann, bob in (1, 2), (2, 1):
+        rows = [[ann, "ann", None], [bob, "bob", None]]
+        keys = [each and {1: ann, 2: bob}[each] for each in cells]
+        teams = table(
+            "id lead_id mate_id", [1, *keys], to=dict(sorted(to.items(), reverse=ann > 1))
+        )
+        sides.append({"people": people(*rows), "teams": teams})
+    assert differences(*sides) == []
 
 
 def test_rows_that_point_to_a_row_that_differs_are_a_note_at_its_difference() -> None:

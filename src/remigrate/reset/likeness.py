@@ -87,7 +87,7 @@ class Side:
             node.own = (name, tuple(own))
 
     def references(self, name: str) -> list[tuple[list[str], str, list[str]]]:
-        """The foreign keys that can be followed: to rows that were read."""
+        """The foreign keys that can be followed: to rows that were read; in no database's order."""
         found = []
         for reference in self._tables[name]["references"]:
             target = self._tables.get(reference["to"])
@@ -95,7 +95,7 @@ class Side:
                 continue
             if set(reference["to_columns"]) <= set(target["columns"]):
                 found.append((reference["columns"], reference["to"], reference["to_columns"]))
-        return found
+        return sorted(found)
 
     def _at(self, table: str, columns: list[str]) -> Mapping[tuple[str, ...], Node]:
         """The rows of a table by what stands in these columns."""
