@@ -23,7 +23,7 @@ demo: $(VENV)/.demo
 
 # pytest comes last: its own summary is what a reader of a log should see.
 test: lint
-	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup \
+	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile \
 		--cov --cov-report=term:skip-covered $(PYTEST)
 
 lint: $(VENV)/.dev $(ACTIONLINT)/.done

@@ -14,12 +14,14 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from xdist.scheduler import LoadScopeScheduling
 
 _SCRUBBED = ("ACTIONS_", "GIT_", "GITHUB_", "INPUT_", "RUNNER_")
 _ALSO_SCRUBBED = ("NO_COLOR", "FORCE_COLOR", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "VIRTUAL_ENV")
@@ -30,7 +32,7 @@ _IDENTITY = {
     "GIT_COMMITTER_EMAIL": "ada@example.org",
     "GIT_CONFIG_NOSYSTEM": "1",
 }
-_OF_THE_MACHINE = ("container", "sandbox")
+_OF_THE_MACHINE = ("tests/container/", "tests/sandbox/")
 _passed: set[str] = set()
 _home = pytest.StashKey[str]()
 
@@ -55,14 +57,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(config.stash[_home], ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """What shares a fixture of its file runs in one process; so does all that shares the machine:
     one Docker engine, and the users of the sandbox, whose processes are ended all at once."""
-    for item in items:
-        folder = item.path.parent.name
-        group = "machine" if folder in _OF_THE_MACHINE else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):  # type: ignore[misc] # it has no types
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "machine" if file.startswith(_OF_THE_MACHINE) else file
+
+    return ByFile(config, log)
 
 
 def _required() -> set[str]:

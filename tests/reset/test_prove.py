@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from remigrate.errors import EnvironmentFailure
 from remigrate.outcome import Check
 from remigrate.probe.guard import BEHIND
 from remigrate.reset.blame import Blame
 from remigrate.reset.prove import Expected, Judgement, database, judged
+from remigrate.reset.record import demand_room
 
 EXPECTED = Expected(
     written=frozenset({"shop.0001_squashed"}), apps=frozenset({"shop", "blog"}), replaces=True
@@ -491,3 +493,21 @@ def test_rows_that_no_migration_writes_may_have_any_numbers() -> None:
 def test_where_nothing_is_replaced_no_database_can_be_behind() -> None:
     judgement = judged(record(), proof(), EXPECTED._replace(replaces=False))
     assert "lagging" not in {each.check for each in judgement.checks}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "OperationalError: database or disk is full",
+        "DiskFull: could not extend file: No space left on device",
+        "OperationalError: (1114, \"The table 'shop_item' is full\")",
+    ],
+)
+@pytest.mark.parametrize("where", ["broken", "fresh", "upgrade", "lagging"])
+def test_a_full_disk_is_no_fault_of_the_new_history(where: str, message: str) -> None:
+    failed = {"app": "shop", "name": "0001", "position": 0, "operation": "", "message": message}
+    run = {"failed": failed}
+    places: dict[str, Any] = {"upgrade": {"base": run}, "lagging": [run], "fresh": run}
+    proof = {"broken": failed} if where == "broken" else {"broken": None, where: places[where]}
+    with pytest.raises(EnvironmentFailure, match="no room"):
+        demand_room(proof)

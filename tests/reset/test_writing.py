@@ -333,8 +333,9 @@ def test_a_folder_that_is_not_writable_is_refused_before_anything_is_changed(
     project: Project, tmp_path: Path
 ) -> None:
     subprocess.run(["chown", "-R", "1234", project.top], check=True)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_mode & 0o005 != 0o005:
+            folder.chmod(0o755)
     os.chown(project.top / "app1/migrations", 0, 0)
     (project.top / "app1/migrations").chmod(0o755)
     child = os.fork()

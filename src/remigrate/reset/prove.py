@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from remigrate.outcome import Check
 from remigrate.probe import guard
 from remigrate.reset import blame, compare
+from remigrate.reset.record import demand_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -86,7 +87,11 @@ def database(record: Reply) -> str:
 
 
 def judged(record: Reply, proof: Reply, expected: Expected) -> Judgement:
-    """Compare what the old history built with what the new one did."""
+    """Compare what the old history built with what the new one did.
+
+    Raises `EnvironmentFailure` where a disk was full.
+    """
+    demand_room(proof)
     owners = blame.Owners(record, expected.apps)
     if proof["broken"]:
         return _not_loaded(proof["broken"], expected, owners)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from remigrate.errors import EnvironmentFailure
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from remigrate.model import Key
 
     Record = Mapping[str, Any]
+
+
+_NO_ROOM = re.compile(r"disk is full|No space left on device|The table '\S+' is full")
+"""What SQLite, PostgreSQL and MySQL say."""
 
 
 def demand_migrated(record: Record) -> None:
@@ -31,6 +36,19 @@ def demand_migrated(record: Record) -> None:
             f"{failed['name']}, {failed['operation'] or 'its schema changes'}: {failed['message']}",
             "A new database cannot be built from it today either. Mend that migration first.",
         )
+
+
+def demand_room(proof: Record) -> None:
+    """Raise `EnvironmentFailure` where a disk was full: that is no fault of the new history."""
+    fresh = proof.get("fresh") or {}
+    runs = [fresh, *proof.get("upgrade", {}).values(), *proof.get("lagging", ())]
+    failures = [proof["broken"], *(each.get("failed") for each in runs)]
+    for message in (each["message"] for each in failures if each):
+        if _NO_ROOM.search(message):
+            raise EnvironmentFailure(
+                f"there is no room for the databases of the proof: {message}",
+                "Make room where temporary files go, or name another place with TMPDIR.",
+            )
 
 
 def drifts(record: Record, label: str) -> str:
