@@ -43,7 +43,7 @@ def demand_room(proof: Record) -> None:
     fresh = proof.get("fresh") or {}
     runs = [fresh, *proof.get("upgrade", {}).values(), *proof.get("lagging", ())]
     failures = [proof["broken"], *(each.get("failed") for each in runs)]
-    for message in (each["message"] for each in failures if each):
+    for message in (str(each.get("message", "")) for each in failures if each):
         if _NO_ROOM.search(message):
             raise EnvironmentFailure(
                 f"there is no room for the databases of the proof: {message}",
