@@ -192,6 +192,9 @@ def _summary(found: list[Found]) -> Iterator[str]:
     for each in found:
         yield _row(each)
     yield "\n"
+    for each in found:
+        if "note" in each:
+            yield f"{each['project']} on {each['engine']}: {each['note']}\n\n"
     for engine in sorted({each["engine"] for each in found}):
         # Two projects in one work tree have the same apps once more.
         alone = [each for each in found if each["engine"] == engine and "+" not in each["project"]]
