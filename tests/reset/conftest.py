@@ -1,6 +1,6 @@
-"""Real servers for the tests of a reset, one of a kind for the whole run.
+"""Real interpreters and servers for the tests of a reset; of servers one for the whole run.
 
-A test that takes one of the fixtures needs ``servers``: it is skipped where the machine has none,
+A test that takes a server needs ``servers``: it is skipped where the machine has none,
 and fails where REMIGRATE_REQUIRE names them.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from remigrate import servers
+from tests.reset.interpreter import Interpreter, opened
 
 _FIXTURES = {"postgresql", "mariadb", "server"}
 
@@ -24,6 +25,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             getattr(item, "fixturenames", ())
         ):
             item.add_marker(pytest.mark.needs("servers"))
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
+    """A Python with a small project, one for all tests of a file."""
+    with opened(tmp_path_factory.mktemp("process")) as found:
+        yield found
+
+
+@pytest.fixture
+def django(process: Interpreter) -> Interpreter:
+    """The same with an empty database, and nothing of the tests before."""
+    process.forget()
+    process.run("fresh()")
+    return process
 
 
 @pytest.fixture(scope="session")

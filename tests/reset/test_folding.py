@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.reset.interpreter import Interpreter, migration, opened
+from tests.reset.interpreter import Interpreter, migration
 
 ID = '("id", models.AutoField(auto_created=True, primary_key=True, serialize=False))'
 NAME = 'models.CharField("name", max_length=9)'
@@ -40,19 +39,6 @@ for way in ("early", "faithful"):
         value[way + " name"] = str(fields["name"].verbose_name), fields["name"].max_length
         value[way + " origins"] = [key[1] for key in found.origins]
 """
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
-    with opened(tmp_path_factory.mktemp("folding")) as found:
-        yield found
-
-
-@pytest.fixture
-def django(process: Interpreter) -> Interpreter:
-    process.forget()
-    process.run("fresh()")
-    return process
 
 
 def rewritten(django: Interpreter, *steps: str, above: str = SEED, late: bool = False) -> Any:

@@ -6,12 +6,10 @@ guard after it take their place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from remigrate.probe import guard
-from tests.reset.interpreter import Interpreter, migration, opened
+from tests.reset.interpreter import Interpreter, migration
 
 OLD = {
     "_0001_initial": migration(
@@ -70,20 +68,6 @@ rows = select("SELECT name FROM django_migrations WHERE app = 'shop' ORDER BY id
 value = [row[0] for row in rows]
 """
 COLUMNS = 'value = sorted(r[1] for r in select("PRAGMA table_info(shop_item)"))'
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
-    with opened(tmp_path_factory.mktemp("guard")) as found:
-        yield found
-
-
-@pytest.fixture
-def django(process: Interpreter) -> Interpreter:
-    """With an empty database."""
-    process.forget()
-    process.run("fresh()")
-    return process
 
 
 def migrate(django: Interpreter, to: str = "", app: str = "shop") -> str:

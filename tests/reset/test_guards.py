@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,7 +12,7 @@ from remigrate.reader import operations, parse
 from remigrate.reset.guards import guarded, is_guard_alone
 from remigrate.reset.page import Uneditable
 from remigrate.rules import landed_edited, unguarded_squash
-from tests.reset.interpreter import Interpreter, opened
+from tests.reset.interpreter import Interpreter
 from tests.rules.verbs import app, clean, migration
 
 SQUASH = ("shop", "0001_squashed_0002_b")
@@ -86,12 +85,6 @@ WRITTEN = sorted(set(SHAPES) - {"a sum", "chosen", "chosen by nothing"})
 
 def insert(source: str, *squashes: tuple[str, str], gone: tuple[tuple[str, str], ...] = ()) -> str:
     return guarded(source.encode(), squashes or (SQUASH,), MESSAGE, gone).decode()
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
-    with opened(tmp_path_factory.mktemp("guards")) as found:
-        yield found
 
 
 FIRST = """[migrations.CreateModel("Item", [("id", models.AutoField(primary_key=True))])]"""

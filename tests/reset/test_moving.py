@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.reset.interpreter import Interpreter, migration, opened
+from tests.reset.interpreter import Interpreter, migration
 
 FIRST = """[
         migrations.CreateModel("Item", [
@@ -49,20 +48,6 @@ value = {
     "recorded": select("SELECT app, name FROM django_migrations ORDER BY id"),
 }
 """
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
-    with opened(tmp_path_factory.mktemp("moving")) as found:
-        yield found
-
-
-@pytest.fixture
-def django(process: Interpreter) -> Interpreter:
-    """With an empty database."""
-    process.forget()
-    process.run("fresh()")
-    return process
 
 
 SEED = """

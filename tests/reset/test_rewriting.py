@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.reset.interpreter import Interpreter, migration, opened
+from tests.reset.interpreter import Interpreter, migration
 
 ID = '("id", models.AutoField(auto_created=True, primary_key=True, serialize=False))'
 FIRST = f"""[
@@ -78,20 +77,6 @@ for way in rewriting.WAYS:
 value["after"] = [text(each.operation) for each in maker.old(keys)]
 value["elidable"] = [bool(getattr(each.operation, "elidable", 0)) for each in maker.old(keys)]
 """
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
-    with opened(tmp_path_factory.mktemp("rewriting")) as found:
-        yield found
-
-
-@pytest.fixture
-def django(process: Interpreter) -> Interpreter:
-    """With an empty database."""
-    process.forget()
-    process.run("fresh()")
-    return process
 
 
 class Shop:

@@ -148,9 +148,7 @@ class Rewriting:
 
         Raises `Impossible` with the reason.
         """
-        if way == "compact" and any(self._is_late_code(old) for old in self.old(members)):
-            raise Impossible("what has not landed runs on rows that nobody has seen")
-        if way == "early":
+        if way in ("compact", "early"):
             self._demand_landed(members)
         if way in ("compact", "compact+tail"):
             return self._compact(way, members, before)
@@ -178,7 +176,7 @@ class Rewriting:
     def _demand_landed(self, members: Iterable[Key]) -> None:
         """Raise `Impossible` where code may yet run on rows that nobody has seen."""
         if any(self._is_late_code(old) for old in self.old(members)):
-            raise Impossible("what has not landed runs as its author wrote it")
+            raise Impossible("what has not landed runs on rows that nobody has seen")
 
     def _passable(self, olds: Iterable[Old]) -> list[Any]:
         """The operations, with hand-written ones that the optimizer can look through."""

@@ -76,16 +76,16 @@ def _with_those_beside(code: Any, seen: list[Any]) -> Iterator[Any]:
     """The function, and those of the same file that it names, and so on."""
     seen.append(code)
     yield code
-    for name in _names(code.__code__):
-        each = code.__globals__.get(name)
+    for each in _named(code):
         if _is_beside(each, code) and each not in seen:
             yield from _with_those_beside(each, seen)
 
 
 def _calls_others(code: Any) -> bool:
     """Whether it names code that is neither Django's, nor of the standard library, nor beside."""
-    named = [code.__globals__[name] for name in _names(code.__code__) if name in code.__globals__]
-    others = [each for each in named if not _is_beside(each, code) and not _is_harmless(each)]
+    others = [
+        each for each in _named(code) if not _is_beside(each, code) and not _is_harmless(each)
+    ]
     names = [getattr(each, "__module__", getattr(each, "__name__", "")) for each in others]
     names += [each for each in _imported(code.__code__) if not _is_known(each)]
     return any(str(name).partition(".")[0] not in _OF_NAMES for name in names)
@@ -116,12 +116,16 @@ def looks_around(code: Any, seen: tuple[Any, ...] = ()) -> bool:
     body = (body or head).replace("schema_editor.connection.alias", "")
     if head.lstrip().startswith("@") or any(word in body for word in _ELSEWHERE):
         return True
-    named = [code.__globals__[name] for name in _names(code.__code__) if name in code.__globals__]
     return any(
         looks_around(each, (*seen, code)) if _is_beside(each, code) else not _is_harmless(each)
-        for each in named
+        for each in _named(code)
         if each not in seen and each is not code
     )
+
+
+def _named(code: Any) -> list[Any]:
+    """What a function names of its module."""
+    return [code.__globals__[name] for name in _names(code.__code__) if name in code.__globals__]
 
 
 def _names(code: types.CodeType) -> set[str]:

@@ -82,8 +82,7 @@ class Cuts:
 
 def _round_failed(planned: Plan, offers: list[Offer], found: Trial) -> set[Key]:
     failed = found.judgement.failed if found.judgement else None
-    written = [segment for segment in planned.segments if segment.written]
-    for segment, offer in zip(written, offers, strict=True):
+    for segment, offer in zip(planned.written, offers, strict=True):
         if offer.name == failed and found.judgement and len(segment.members) > 1:
             origin = offer.origin(found.ways[offer.name], found.judgement.position)
             names = [name for _, name in segment.members]

@@ -40,7 +40,7 @@ def apps(ground: Ground, planned: Plan, ways: Mapping[Name, str]) -> tuple[AppRe
 
 def paths(planned: Plan) -> list[str]:
     """Migration packages of the apps that get new files."""
-    return list(dict.fromkeys(each.app for each in planned.segments if each.written))
+    return list(dict.fromkeys(each.app for each in planned.written))
 
 
 def _app(ground: Ground, planned: Plan, app: str, ways: Mapping[Name, str]) -> AppReset:

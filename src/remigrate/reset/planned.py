@@ -78,3 +78,8 @@ class Plan(NamedTuple):
     interrupted: tuple[tuple[Key, tuple[str, ...]], ...] = ()
     """Members of a segment before which, in the old history, something of other apps ran that have
     to do with it, and the paths of those."""
+
+    @property
+    def written(self) -> list[Segment]:
+        """The segments that need a new file."""
+        return [segment for segment in self.segments if segment.written]

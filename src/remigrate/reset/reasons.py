@@ -130,7 +130,7 @@ class Reasons:
     def _find_needed(self, planned: Plan) -> None:
         """Migrations that would go, and that something imports from which stays."""
         files = self._ground.graph.files
-        anew = {segment.key for segment in planned.segments if segment.written}
+        anew = {segment.key for segment in planned.written}
         gone = {files[key].path: key for key in {*anew, *planned.deleted} & files.keys()}
         for found in importers.found(self._ground.importing, gone):
             key = gone[found.gone]

@@ -50,13 +50,12 @@ def history(
     def named(key: Key) -> Name:
         return name(graph, key)
 
-    written = [segment for segment in plan.segments if segment.written]
-    gone = {key for segment in written for key in segment.members} | set(plan.deleted)
+    gone = {key for segment in plan.written for key in segment.members} | set(plan.deleted)
     return History(
         tuple((*named(key), text(read(graph.files[key]))) for key in sorted(gone)),
         tuple(named(key) for key in sorted(graph.nodes) if key not in landed),
         _lag(plan, named),
-        tuple(_segment(plan, segment, named, message) for segment in written),
+        tuple(_segment(plan, segment, named, message) for segment in plan.written),
     )
 
 

@@ -65,7 +65,7 @@ class Work:
         acceptable: list[tuple[Plan, list[Offer], Trial]] = []
         while True:
             planned = self._plan()
-            if not any(segment.written for segment in planned.segments):
+            if not planned.written:
                 return Found(refused=self._told(planned), idle=self._idle(planned))
             if self._reasons.forbid(planned):
                 continue
@@ -212,7 +212,7 @@ class Work:
         if unknown:
             data = {**history._asdict(), "segments": unknown, "effects": self._record["effects"]}
             self._keep(unknown, self._ask("rewrite", View(), data)["segments"])
-        found = zip(_written(planned), history.segments, strict=True)
+        found = zip(planned.written, history.segments, strict=True)
         return [self._offer(segment, _word(each)) for segment, each in found]
 
     def _offer(self, segment: Segment, word: str) -> Offer:
@@ -229,7 +229,7 @@ class Work:
     # The new history
 
     def _expected(self, planned: Plan) -> prove.Expected:
-        segments = [each for each in planned.segments if each.written]
+        segments = planned.written
         replacing = [each for each in segments if each.landed and each.members]
         lagging = no_upgrade = ""
         if self._options.strategy == "fresh":
@@ -291,8 +291,7 @@ class Work:
         if key not in self._made:
             sources = {
                 f"{segment.app}/{segment.name}.py": texts[(segment.label, segment.name)].encode()
-                for segment in planned.segments
-                if segment.written
+                for segment in planned.written
             }
             new = changes.written(self._ground, planned, self._format(sources))
             self._made[key] = (*new, *self._staying(planned))
@@ -329,10 +328,6 @@ class Work:
             found.rounds,
             self._idle(planned),
         )
-
-
-def _written(planned: Plan) -> list[Segment]:
-    return [segment for segment in planned.segments if segment.written]
 
 
 def _word(segment: Mapping[str, Any]) -> str:
