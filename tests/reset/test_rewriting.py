@@ -151,6 +151,40 @@ def test_a_question_of_django_makes_the_compact_ways_impossible(shop: Shop) -> N
     assert found["ways"]["faithful"]["operations"] == ["AddField"]
 
 
+def test_what_the_autodetector_does_not_see_cannot_be_derived(shop: Shop) -> None:
+    """A table that somebody else made is taken over, with other columns: whatever comes later and
+    changes one of these would find none in the project state."""
+    unmanaged = f'migrations.CreateModel("Job", [{ID}], options={{"managed": False}})'
+    slug = "models.CharField(max_length=9)"
+    found = (
+        shop.add(FIRST)
+        .add(unmanaged)
+        .add('migrations.DeleteModel("Job")')
+        .add(f'migrations.CreateModel("Job", [{ID}, ("slug", {slug})])')
+        .rewritten(start=2)
+    )["ways"]
+    for way in ("compact", "compact+tail"):
+        told = found[way]["impossible"]
+        assert told == "Django does not find all that changes in Job"
+    assert found["faithful"]["operations"] == ["DeleteModel", "CreateModel"]
+
+
+def test_operations_that_do_not_fit_a_state_lead_to_none(django: Interpreter) -> None:
+    """Projects may have an autodetector of their own."""
+    code = """
+from django.db.migrations.state import ModelState, ProjectState
+from remigrate.probe import rewriting
+
+state = ProjectState({("shop", "item"): ModelState("shop", "Item", [("id", models.AutoField())])})
+try:
+    rewriting.demand_state([migrations.RemoveField("item", "gone")], state, state, "shop")
+except rewriting.Impossible as error:
+    value = str(error)
+"""
+    told = django.run(code)
+    assert told == "what Django finds does not fit its own state: KeyError('gone')"
+
+
 def test_what_changes_models_of_other_apps_cannot_be_derived(
     shop: Shop, django: Interpreter
 ) -> None:

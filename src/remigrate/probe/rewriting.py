@@ -27,7 +27,7 @@ from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.migrations.state import ProjectState
 from django.db.models import NOT_PROVIDED
 
-from remigrate.probe import folding, guard, script, sight
+from remigrate.probe import folding, guard, script, sight, states
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -226,13 +226,17 @@ class Rewriting:
         models.update({key: model for key, model in earlier.items() if key[0] == label})
         start = normalised(ProjectState(models, real_apps=after.real_apps))
         questioner = script.questioner(set())
-        found = self._autodetector(start, after, questioner).changes(graph=self._loader.graph)
+        # It takes options out of what it is given.
+        detector = self._autodetector(start.clone(), after.clone(), questioner)
+        found = detector.changes(graph=self._loader.graph)
         if questioner.asked:
             raise Impossible(f"Django has a question: {questioner.asked[0].text}")
         if set(found) - {label}:
             raise Impossible("models of other apps would change with it")
         operations = [each for migration in found.get(label, ()) for each in migration.operations]
-        return list(MigrationOptimizer().optimize(operations, label))
+        operations = list(MigrationOptimizer().optimize(operations, label))
+        demand_state(operations, start, after, label)
+        return operations
 
     def _state(self, keys: Sequence[Key]) -> Any:
         nodes = [tuple(key) for key in keys]
@@ -263,6 +267,30 @@ def models_by_name(undefined: Collection[str]) -> Iterator[None]:
 
 class Impossible(Exception):
     """A segment cannot be written in some way; the text says why."""
+
+
+def demand_state(operations: Iterable[Any], start: Any, after: Any, label: str) -> None:
+    """Raise `Impossible` where operations do not lead from one project state to the other. The
+    autodetector does not look into a model that only becomes a managed one, say."""
+    state = start.clone()
+    try:
+        for each in operations:
+            _unbound(each).state_forwards(label, state)
+    except Exception as error:
+        raise Impossible(f"what Django finds does not fit its own state: {error!r}") from error
+    missed = states.differing(state, after, label)
+    if missed:
+        raise Impossible(f"Django does not find all that changes in {', '.join(missed)}")
+
+
+def _unbound(operation: Any) -> Any:
+    """The same with fields that no model has yet: Django 3.2 finds those of models."""
+    _, args, named = operation.deconstruct()
+    if "fields" in named:
+        named["fields"] = [(name, field.clone()) for name, field in named["fields"]]
+    if "field" in named:
+        named["field"] = named["field"].clone()
+    return type(operation)(*args, **named)
 
 
 def normalised(state: Any) -> Any:

@@ -33,6 +33,21 @@ def described(state: Any, gone: Collection[str]) -> dict[str, dict[str, str]]:
     }
 
 
+def differing(one: Any, other: Any, label: str) -> list[str]:
+    """Names of the app's models that are not the same in two project states."""
+    words = _Words(())
+    described = [
+        {model.name: words.model(model) for model in state.models.values() if _is_of(model, label)}
+        for state in (one, other)
+    ]
+    first, second = described
+    return sorted(name for name in {*first, *second} if first.get(name) != second.get(name))
+
+
+def _is_of(model: Any, label: str) -> bool:
+    return bool(model.app_label == label)
+
+
 class _Words:
     def __init__(self, gone: Collection[str]) -> None:
         self._gone = set(gone)
