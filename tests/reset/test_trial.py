@@ -143,6 +143,56 @@ def test_where_the_segment_that_fails_has_no_way_left_the_rest_of_the_blamed_mov
     assert found.ways() == {SHOP: "faithful", BLOG: "compact", LATE: "verbatim"}
 
 
+def leaving_out(name: tuple[str, str], *ways: str, members: int = 2) -> Offer:
+    """An offer of which "compact" alone leaves something out."""
+    origins = tuple((name[0], f"{at:04}") for at in range(members))
+    texts = dict.fromkeys(ways, "as written") if members == 1 else {way: way for way in ways}
+    left_out = {"compact": ("0002: RunPython(seed)",)}
+    texts.update({"compact": "compact"} if "compact" in ways else {})
+    return Offer(name, ways, texts, left_out, {}, {"verbatim": origins}, "")
+
+
+ALONE = leaving_out(LATE, "faithful", "verbatim", "compact", members=1)
+AFTER = {LATE: [SHOP], SHOP: [BLOG]}
+
+
+def test_what_fails_as_its_author_wrote_it_lacks_what_was_left_out_before_it() -> None:
+    """pulpcore: the default of a field reads a row that the squash before it did not write."""
+    news, other = leaving_out(("news", "0001"), "compact", "verbatim"), offer(BLOG, "compact", "x")
+    early = leaving_out(SHOP, "compact", "faithful", "verbatim")
+    found = Search([early, ALONE, news, other], parents=AFTER)
+    failure = blames("shop", failed=LATE)
+    assert found.move_on(failure) == ()
+    moved = {SHOP: "faithful", LATE: "faithful", BLOG: "compact", news.name: "compact"}
+    assert found.ways() == moved
+    assert found.move_on(failure) == ()  # nothing is left out any more
+    assert found.ways() == {**moved, LATE: "compact"}
+
+
+def test_of_those_before_a_failure_the_ones_that_it_names_move_on_first() -> None:
+    offers = [leaving_out(name, "compact", "verbatim") for name in (SHOP, BLOG)]
+    found = Search([*offers, ALONE], parents=AFTER)
+    assert found.move_on(blames("blog", failed=LATE)) == ()
+    assert found.ways() == {SHOP: "compact", BLOG: "verbatim", LATE: "faithful"}
+    assert found.move_on(blames("blog", failed=LATE)) == ()
+    assert found.ways() == {SHOP: "verbatim", BLOG: "verbatim", LATE: "faithful"}
+
+
+def test_a_squash_that_fails_moves_on_before_those_that_it_comes_after() -> None:
+    offers = [leaving_out(name, "compact", "verbatim") for name in (SHOP, LATE)]
+    found = Search(offers, parents=AFTER)
+    assert found.move_on(blames("shop", failed=LATE)) == ()
+    assert found.ways() == {SHOP: "compact", LATE: "verbatim"}
+    assert found.move_on(blames("shop", failed=LATE)) == ()
+    assert found.ways() == {SHOP: "verbatim", LATE: "verbatim"}
+
+
+def test_a_migration_that_stays_and_fails_is_put_down_to_what_was_left_out_before_it() -> None:
+    found = Search([leaving_out(BLOG, "compact", "verbatim")], parents=AFTER)
+    assert found.move_on(blames("shop", failed=LATE)) == ()
+    assert found.ways() == {BLOG: "verbatim"}
+
+
 @pytest.mark.parametrize("labels", [(), ("other",)])
 def test_where_nobody_that_is_reset_is_blamed_all_move_on(labels: tuple[str, ...]) -> None:
     found = search()

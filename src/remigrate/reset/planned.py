@@ -83,3 +83,8 @@ class Plan(NamedTuple):
     def written(self) -> list[Segment]:
         """The segments that need a new file."""
         return [segment for segment in self.segments if segment.written]
+
+    @property
+    def parents(self) -> dict[Name, tuple[Name, ...]]:
+        """What each segment depends on."""
+        return {(segment.label, segment.name): segment.parents for segment in self.segments}

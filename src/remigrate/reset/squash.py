@@ -81,6 +81,7 @@ class Work:
                 self._say,
                 self._remark,
                 self._tried,
+                planned.parents,
             )
             if not found.given_up:
                 return self._found(planned, offers, found)

@@ -49,6 +49,16 @@ class Offer(NamedTuple):
             found = (self.name[0], self.carried[way][0].partition(": ")[0])
         return found
 
+    def is_as_written(self, way: str) -> bool:
+        """Whether that is one old migration, just as its author wrote it."""
+        members = set(self.origins.get("verbatim", ())) - {None}
+        return len(members) == 1 and self.texts[way] == self.texts["verbatim"]
+
+    def lacks(self, at: int) -> bool:
+        """Whether the way at this position leaves out what one after it has."""
+        missing, *later = (set(self.left_out.get(way, ())) for way in self.ways[at:])
+        return any(missing - each for each in later)
+
 
 class GivenUp(NamedTuple):
     """An app that no way of writing it does justice to."""
@@ -125,7 +135,14 @@ class Tried:
 class Search:
     """The ways that are left for each segment."""
 
-    def __init__(self, found: list[Offer], tried: Tried | None = None) -> None:
+    def __init__(
+        self,
+        found: list[Offer],
+        tried: Tried | None = None,
+        parents: Mapping[Name, Collection[Name]] | None = None,
+    ) -> None:
+        """`parents`: the migrations that each of the plan depends on."""
+        self._parents = parents or {}
         self._offers = {offer.name: offer for offer in found}
         self._tried = tried or Tried()
         self._at = {offer.name: self._start(offer) for offer in found}
@@ -166,9 +183,9 @@ class Search:
     def _moving(self, judgement: Judgement) -> dict[Name, list[frozenset[str]]]:
         """Those that move on to their next way, and of each the apps that were blamed with it: of
         each difference, who comes to mind first, or else who comes to mind then."""
-        failed, everybody = judgement.failed, frozenset(label for label, _ in self._offers)
-        if failed in self._offers and self._next(failed):
-            return {failed: [judgement.blamed & everybody]}
+        everybody = frozenset(label for label, _ in self._offers)
+        if names := self._behind_failure(judgement):
+            return {name: [judgement.blamed & everybody] for name in names}
         if not judgement.blamed & everybody:
             return {name: [everybody] for name in self._with_ways_left([*self._offers])}
         found: dict[Name, list[frozenset[str]]] = {}
@@ -178,6 +195,32 @@ class Search:
                 labels = each.first if first else each.first | each.then
                 found.setdefault(name, []).append(labels & everybody)
         return found
+
+    def _behind_failure(self, judgement: Judgement) -> list[Name]:
+        """Where a migration fails: it, or those before it that left out what it may need. The
+        latter come first where it is as its author wrote it, as it ran like that before."""
+        failed = judgement.failed
+        if failed is None:
+            return []
+        offer = self._offers.get(failed)
+        if offer and self._next(failed) and not offer.is_as_written(offer.ways[self._at[failed]]):
+            return [failed]
+        lacking = [name for name in self._before(failed) if self._lacks(name)]
+        named = [name for name in lacking if name[0] in judgement.blamed]
+        return named or lacking or ([failed] if offer and self._next(failed) else [])
+
+    def _before(self, name: Name) -> list[Name]:
+        """Those with ways that it depends on, directly or not."""
+        seen: set[Name] = set()
+        stack = [name]
+        while stack:
+            parents = set(self._parents.get(stack.pop(), ())) - seen
+            seen |= parents
+            stack += parents
+        return [each for each in self._offers if each in seen]
+
+    def _lacks(self, name: Name) -> bool:
+        return bool(self._next(name)) and self._offers[name].lacks(self._at[name])
 
     def _text(self, name: Name) -> str:
         offer = self._offers[name]
@@ -209,13 +252,15 @@ def run(
     say: Callable[[str], None],
     remark: Callable[[str], None],
     tried: Tried | None = None,
+    parents: Mapping[Name, Collection[Name]] | None = None,
 ) -> Trial:
     """Try until everything holds. `ask` migrates with the texts of the chosen ways.
 
     `say` is told what goes on, `remark` why something else has to be tried. `tried` is what
-    searches before this one found out, and is added to.
+    searches before this one found out, and is added to. `parents`: what each migration of the plan
+    depends on.
     """
-    search = Search(found, tried)
+    search = Search(found, tried, parents)
     if given_up := search.hopeless():
         return Trial({}, None, {}, given_up)
     rounds = 0
