@@ -353,6 +353,63 @@ def test_a_guard_of_an_earlier_reset_is_never_carried(shop: Shop) -> None:
         assert found["ways"][way]["carried"] == []
 
 
+# What is unique together for a while
+
+
+PAIR = (
+    f'migrations.CreateModel("Pair", [{ID}, ("a", models.IntegerField()), '
+    '("b", models.IntegerField())], {"unique_together": [["a", "b"]]})'
+)
+ALONE = 'migrations.AlterUniqueTogether("pair", set())'
+MADE = ["CreateModel", "AlterUniqueTogether"]
+
+
+@pytest.mark.parametrize(
+    ("later", "made"),
+    [
+        ([ALONE], MADE),
+        (['migrations.AlterUniqueTogether("pair", {("b", "a")})'], MADE),
+        (['migrations.AlterUniqueTogether("pair", {("a", "b"), ("b", "a")})'], MADE[:1]),
+        (['migrations.RenameModel("Pair", "Two")', ALONE.replace("pair", "two")], MADE),
+        (
+            [
+                'migrations.RenameField("pair", "b", "c")',
+                'migrations.AlterUniqueTogether("pair", {("a", "c")})',
+            ],
+            MADE[:1],
+        ),
+        ([f"migrations.SeparateDatabaseAndState([{ALONE}], [{ALONE}])"], MADE),
+        (['migrations.DeleteModel("Pair")', PAIR, ALONE], MADE[:1]),
+    ],
+    ids=["gone", "another", "one more", "renamed", "field renamed", "separate", "made anew"],
+)
+def test_what_is_taken_away_again_is_made_at_once(
+    shop: Shop, later: list[str], made: list[str]
+) -> None:
+    """Django would make it when the migration ends, and not find it before."""
+    shop.add(FIRST).add(PAIR).add(run("fill"), above=FILL)
+    for each in later:
+        shop.add(each)
+    found = shop.rewritten(start=1)["ways"]["verbatim"]
+    at = found["operations"].index("RunPython")
+    assert found["operations"][:at] == made
+    assert found["origins"][: at + 1] == ["0002"] * at + ["0003"]
+    assert ("unique_together" in found["texts"][0]) is (made == MADE[:1])
+    assert made == MADE[:1] or "unique_together={('a', 'b')}" in found["texts"][1]
+
+
+def test_an_index_together_that_is_renamed_is_made_at_once(shop: Shop, django: Interpreter) -> None:
+    if not django.run("value = (4, 1) <= django.VERSION < (5, 1)"):
+        pytest.skip("this Django has no such option, or does not rename indexes")
+    rename = 'migrations.RenameIndex("pair", new_name="ab", old_fields=("a", "b"))'
+    pair = PAIR.replace("unique", "index").replace('[["a", "b"]]', '{("a", "b")}')
+    shop.add(FIRST).add(pair).add(run("fill"), above=FILL).add(rename)
+    found = shop.rewritten(start=1)["ways"]
+    made = ["CreateModel", "AlterIndexTogether", "RunPython", "RenameIndex"]
+    for way in ("faithful", "verbatim"):
+        assert found[way]["operations"] == made
+
+
 # Which way to begin with
 
 

@@ -27,7 +27,7 @@ from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.migrations.state import ProjectState
 from django.db.models import NOT_PROVIDED
 
-from remigrate.probe import folding, guard, script, sight, states
+from remigrate.probe import folding, guard, script, sight, states, together
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -166,8 +166,12 @@ class Rewriting:
         if way != "verbatim":
             operations = folding.plain(_optimized(operations, label))
         origins = {id(old.operation): old.key for old in olds}
+        parted = together.made_at_once(operations)
         return Candidate(
-            way, operations, [origins.get(id(each), olds[-1].key) for each in operations], atomic
+            way,
+            [part for part, _ in parted],
+            [origins.get(id(whole), olds[-1].key) for _, whole in parted],
+            atomic,
         )
 
     def _is_late_code(self, old: Old) -> bool:
@@ -415,6 +419,8 @@ def _optimized(operations: list[Any], label: str) -> list[Any]:
     """As ``squashmigrations`` does; but nothing goes because it is called elidable."""
     flagged = [each for each in operations if getattr(each, "elidable", False)]
     passing = [each.field for each in operations if not getattr(each, "preserve_default", True)]
+    # Django takes an index that is renamed out of them, also where code in between forbids it.
+    options = [(each, dict(each.options)) for each in operations if hasattr(each, "options")]
     for each in flagged:
         each.elidable = False
     try:
@@ -422,6 +428,8 @@ def _optimized(operations: list[Any], label: str) -> list[Any]:
     finally:
         for each in flagged:
             each.elidable = True
+        for each, own in options:
+            each.options = own
     return [_without_passing_defaults(each, passing) for each in found]
 
 

@@ -248,3 +248,36 @@ def test_trap_17_constraints_keep_the_names_of_an_older_table(make: Make) -> Non
     for database in ("old", "fresh"):
         project.migrate(database)
         assert project.query(database, names) == []
+
+
+SEED = """
+
+def seed(apps, schema_editor):
+    item = apps.get_model("shop", "Item")
+    item.objects.bulk_create([item(name=name, note="x") for name in "ab"])
+"""
+
+
+def test_what_was_unique_together_for_a_while_is_found_when_it_goes(make: Make) -> None:
+    """django-oscar, pulpcore, nautobot: in one migration, Django looks for a constraint that it
+    only makes in the end."""
+    pair = "'unique_together': {('name', 'note')}"
+    project = make().write(
+        app(
+            "shop",
+            model("Item", NAME),
+            m0001_initial=migration(create("Item", NAME, NOTE, options=pair), initial=True),
+            m0002_seed=migration("migrations.RunPython(seed)", above=SEED, after=FIRST),
+            m0003_free=migration(
+                "migrations.AlterUniqueTogether('item', set())", after=[("shop", "0002_seed")]
+            ),
+            m0004_no_note=migration(
+                "migrations.RemoveField('item', 'note')", after=[("shop", "0003_free")]
+            ),
+        )
+    )
+    prepared(project, "old", "fresh")
+    project.commit().migrate("old")
+    outcome = project.reset("shop").proved()
+    assert [each["after"] for each in outcome.report["apps"]] == [2]
+    holds(project, INDEXES, "SELECT name FROM shop_item ORDER BY 1")
