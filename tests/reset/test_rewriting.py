@@ -353,6 +353,45 @@ def test_a_guard_of_an_earlier_reset_is_never_carried(shop: Shop) -> None:
         assert found["ways"][way]["carried"] == []
 
 
+DOMAIN = "migrations.RunSQL({!r})".format
+OF_IT = 'migrations.{}("item", "path", Typed())'.format
+MADE_TYPES = """
+from remigrate.probe import own_types
+
+class Typed(models.TextField):
+    def db_type(self, connection):
+        return "rel_path[]"
+
+value = own_types.maker(eval(operations), connection)
+"""
+
+
+@pytest.mark.parametrize(
+    ("operations", "at"),
+    [
+        ([DOMAIN("CREATE DOMAIN rel_path AS text"), OF_IT("AddField")], 0),
+        ([FIRST[1:-1], DOMAIN('create  type shop."REL_path" AS ()'), OF_IT("AlterField")], 1),
+        ([DOMAIN(["SELECT 1", ("CREATE DOMAIN rel_path AS x", [])]), OF_IT("AddField")], 0),
+        (
+            [
+                f"migrations.SeparateDatabaseAndState([{DOMAIN('CREATE TYPE rel_path AS ()')}])",
+                f'migrations.CreateModel("Other", [{ID}, ("path", Typed())])',
+            ],
+            0,
+        ),
+        ([OF_IT("AddField"), DOMAIN("CREATE DOMAIN rel_path AS text")], None),
+        ([DOMAIN("CREATE DOMAIN another AS text"), OF_IT("AddField")], None),
+        ([DOMAIN("CREATE EXTENSION IF NOT EXISTS unaccent"), OF_IT("AddField")], None),
+        ([DOMAIN("CREATE TABLE rel_path ()"), OF_IT("AddField")], None),
+    ],
+)
+def test_sql_that_makes_the_type_of_a_later_column_is_known(
+    django: Interpreter, operations: list[str], at: int | None
+) -> None:
+    listed = ", ".join(each.strip().rstrip(",") for each in operations)
+    assert django.run(MADE_TYPES, operations=f"[{listed}]") == at
+
+
 # What is unique together for a while
 
 

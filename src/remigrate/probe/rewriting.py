@@ -21,13 +21,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import SettingsReference
-from django.db import migrations
+from django.db import DEFAULT_DB_ALIAS, connections, migrations
 from django.db.migrations import serializer
 from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.migrations.state import ProjectState
 from django.db.models import NOT_PROVIDED
 
-from remigrate.probe import folding, guard, script, sight, states, together
+from remigrate.probe import folding, guard, own_types, script, sight, states, together
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -212,6 +212,9 @@ class Rewriting:
 
     def _compact(self, way: str, members: Sequence[Key], before: Sequence[Key]) -> Candidate:
         olds = self.old(members)
+        at = own_types.maker([old.operation for old in olds], connections[DEFAULT_DB_ALIAS])
+        if at is not None:
+            raise Impossible(f"columns are of a type that hand-written SQL makes: {olds[at].words}")
         operations = [old.operation for old in olds if _is_extension(old.operation)]
         operations += self._derived(members, before)
         atomic = True

@@ -281,3 +281,33 @@ def test_what_was_unique_together_for_a_while_is_found_when_it_goes(make: Make) 
     outcome = project.reset("shop").proved()
     assert [each["after"] for each in outcome.report["apps"]] == [2]
     holds(project, INDEXES, "SELECT name FROM shop_item ORDER BY 1")
+
+
+def test_a_type_that_only_sql_makes_is_made_before_the_columns_that_have_it(make: Make) -> None:
+    """pulpcore: a domain, and then fields of it. Behind the models it comes too late."""
+    typed = (
+        "\n\nclass Path(models.TextField):\n"
+        "    def db_type(self, connection):\n        return 'rel_path'\n"
+    )
+    place = "place=Path(default='')"
+    project = make().write(
+        app(
+            "shop",
+            typed + model("Item", NAME, place),
+            m0001_initial=migration(create("Item", NAME), initial=True),
+            m0002_domain=migration(
+                "migrations.RunSQL('CREATE DOMAIN rel_path AS text', 'DROP DOMAIN rel_path')",
+                after=FIRST,
+            ),
+            m0003_place=migration(
+                add("Item", place.replace("Path", "shop.models.Path")),
+                above="import shop.models\n",
+                after=[("shop", "0002_domain")],
+            ),
+        )
+    )
+    prepared(project, "old", "fresh")
+    project.commit().migrate("old")
+    outcome = project.reset("shop", "--verbose").proved()
+    assert "round 1" not in outcome.said
+    holds(project, "SELECT * FROM shop_item")
