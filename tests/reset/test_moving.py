@@ -333,3 +333,35 @@ def test_content_types_are_made_for_the_models_that_are_there(django: Interprete
     moved(django)
     made = django.run('value = select("SELECT app_label, model FROM django_content_type")')
     assert ["contenttypes", "contenttype"] in made
+
+
+HEARING = """
+from django.db.models import signals
+code = compile(receiver, "<receiver>", "exec")
+exec(code, names := {"__name__": module})
+getattr(signals, signal).connect(names["hears"])
+from remigrate.probe import moving
+try:
+    failed = moving.migrate(connection).failed
+finally:
+    getattr(signals, signal).disconnect(names["hears"])
+value = [*failed[:4], type(failed.error).__name__]
+"""
+HEARS = "def hears(**more):\n    raise {}\n"
+
+
+@pytest.mark.parametrize(("module", "app"), [("shop.handlers", "shop"), ("elsewhere", "")])
+@pytest.mark.parametrize("signal", ["pre_migrate", "post_migrate"])
+@pytest.mark.parametrize("error", ["LookupError", "SystemExit"])
+def test_a_receiver_that_fails_is_told_with_its_app(
+    django: Interpreter, module: str, app: str, signal: str, error: str
+) -> None:
+    django.migrations(_0001_initial=migration(operations=FIRST))
+    told = {"receiver": HEARS.format(error), "module": module, "signal": signal}
+    assert django.run(HEARING, **told) == [app, "", None, signal, error]
+
+
+def test_an_interruption_of_a_receiver_is_no_answer(django: Interpreter) -> None:
+    told = {"receiver": HEARS.format("KeyboardInterrupt"), "module": "shop.handlers"}
+    with pytest.raises(AssertionError, match="KeyboardInterrupt"):
+        django.run(HEARING, **told, signal="post_migrate")

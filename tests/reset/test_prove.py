@@ -181,11 +181,35 @@ def test_an_operation_that_fails_ends_the_proof_and_names_the_migration() -> Non
     judgement = judged(record(), told, EXPECTED)
     assert [each.result for each in judgement.checks] == ["proved", "failed"]
     found = check(judgement, "fresh-schema")
-    assert found.why == ("blog.0001_squashed: Raw SQL: OperationalError: no such table: news_page")
+    assert found.why == "blog.0001_squashed, Raw SQL: OperationalError: no such table: news_page"
     assert (found.database, found.seconds) == (WHERE, 1.0)
     assert judgement.failed == ("blog", "0001_squashed")
     assert judgement.position == 3
     assert judgement.blamed == {"blog", "news"}
+
+
+@pytest.mark.parametrize(
+    ("app", "whose", "blamed"), [("blog", " of blog", {"blog", "news"}), ("", "", {"news"})]
+)
+def test_a_receiver_that_fails_is_put_down_to_its_app_and_to_no_migration(
+    app: str, whose: str, blamed: set[str]
+) -> None:
+    failed = {
+        "app": app,
+        "name": "",
+        "operation": "post_migrate",
+        "position": None,
+        "message": "OperationalError: no such table: news_page",
+    }
+    judgement = judged(record(), {**proof(), "fresh": {"failed": failed, "seconds": 1.0}}, EXPECTED)
+    words = f"a receiver{whose} of the signal post_migrate: {failed['message']}"
+    assert check(judgement, "fresh-schema").why == words
+    assert judgement.failed is None
+    assert judgement.blamed == blamed
+    upgrade = {"base": {"failed": failed, "ran": [], "seconds": 1.0}}
+    judgement = judged(record(), {**proof(), "upgrade": upgrade}, EXPECTED)
+    assert check(judgement, "upgrade").why == f"from a database at base: {words}"
+    assert judgement.blamed == {app} - {""}
 
 
 def test_another_schema_blames_every_app_that_changed_the_table() -> None:
@@ -395,6 +419,13 @@ def lagging(*found: dict[str, Any], expected: Expected = EXPECTED) -> tuple[str,
 def test_a_database_that_is_behind_is_to_be_stopped_by_the_guard() -> None:
     said = f"{BEHIND} it lacks shop.0002"
     assert lagging(stopped(said)) == ("proved", f"stopped: {said}")
+
+
+def test_one_at_whose_end_a_receiver_complains_was_not_stopped() -> None:
+    """Django goes on in silence where nothing stops it, and the signal is sent all the same."""
+    heard = {"app": "shop", "name": "", "operation": "post_migrate", "message": "LookupError: x"}
+    found = {**stopped("LookupError: x"), "failed": heard}
+    assert lagging(found) == ("failed", "stopped by something else: LookupError: x")
 
 
 def test_one_that_django_stops_before_anything_ran_is_stopped_too() -> None:

@@ -156,6 +156,31 @@ def test_rows_that_a_receiver_of_post_migrate_writes_anew_are_no_difference(
     assert proof["upgrade"] == "proved"
 
 
+def test_an_app_whose_receiver_cannot_live_with_a_squash_is_left_as_it_is(shop: Bookshop) -> None:
+    """It need not be the project's last word: other apps can be reset without it."""
+    squash = 'm.app_label == "shop" and "_squashed" in m.name'
+    code = f'assert not any({squash} for m, _ in options["plan"])'
+    shop.write("shop/apps.py", RECEIVER.format(code))
+    shop.commit("A receiver")
+    found = shop.told("--all")
+    assert [app["label"] for app in found["apps"]] == ["orders"]
+    [refused] = found["refused"]
+    assert refused["app"] == "shop"
+    assert "fresh-schema: a receiver of shop of the signal post_migrate: " in refused["why"]
+    assert "(shop/apps.py:" in refused["why"]
+
+
+def test_a_receiver_that_fails_on_the_old_history_is_named(shop: Bookshop) -> None:
+    shop.write("shop/apps.py", RECEIVER.format('raise LookupError("no settings")'))
+    shop.commit("A receiver")
+    ran = shop.reset("--all")
+    assert ran.code == 4
+    assert (
+        "the old history cannot be migrated on an empty database: "
+        "a receiver of shop of the signal post_migrate: LookupError: no settings"
+    ) in " ".join(ran.err.split())
+
+
 CACHING = """\
 from django.core.cache import cache
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 import time
+import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.apps import apps
 from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrate_signal
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ModelState
+from django.dispatch import Signal
 
 from remigrate.probe import script
 
@@ -38,14 +40,16 @@ _TABLE = re.compile(
 
 
 class Failed(NamedTuple):
-    """The operation that a database could not get past."""
+    """The operation that a database could not get past, or a receiver of a signal."""
 
     app: str
+    """Label; of a receiver that of its app, empty where it is of none."""
     name: str
+    """Of the migration; empty for a receiver."""
     position: int | None
     """Position of the operation; None for what comes before and after all of them."""
     operation: str
-    """In Django's words; empty without an index."""
+    """In Django's words; empty without a position. Of a receiver the signal."""
     error: BaseException
 
 
@@ -152,7 +156,7 @@ def migrate(
     """Migrate forwards to `targets`, by default to every leaf, signals included.
 
     Two leaves of one app are both gone to, as in a conflict. `after` is called with each migration
-    that was applied. What a migration raises is returned; all else is raised.
+    that was applied. What a migration or a receiver raises is returned; all else is raised.
     """
     watch = Watch(connection, after)
     started, worked = time.perf_counter(), time.process_time()
@@ -166,7 +170,9 @@ def migrate(
     plan = executor.migration_plan(wanted)
     before = executor._create_project_state(with_applied_migrations=True)
     alias = connection.alias
-    emit_pre_migrate_signal(0, False, alias, apps=before.apps, plan=plan)
+    failed = _heard(emit_pre_migrate_signal, alias, before, plan)
+    if failed:
+        return Moved(watch, failed, None, *took())
     try:
         with connection.execute_wrapper(watch.seen):
             state = executor.migrate(wanted, plan, state=before.clone())
@@ -176,8 +182,33 @@ def migrate(
             raise
         return Moved(watch, failed, None, *took())
     _settle(state)
-    emit_post_migrate_signal(0, False, alias, apps=state.apps, plan=plan)
-    return Moved(watch, None, state, *took())
+    failed = _heard(emit_post_migrate_signal, alias, state, plan)
+    return Moved(watch, failed, None if failed else state, *took())
+
+
+def _heard(emit: Callable[..., None], alias: str, state: Any, plan: Any) -> Failed | None:
+    """Send a signal; what a receiver raises is returned."""
+    rendered = state.apps
+    try:
+        emit(0, False, alias, apps=rendered, plan=plan)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 # code of the project
+        signal = "pre_migrate" if emit is emit_pre_migrate_signal else "post_migrate"
+        return Failed(_receivers_app(error), "", None, signal, error)
+    return None
+
+
+def _receivers_app(error: BaseException) -> str:
+    """Label of the app that the receiver which raised it is of."""
+    heard = False
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        module = str(frame.f_globals.get("__name__", ""))
+        config = apps.get_containing_app_config(module) if heard else None
+        if config:
+            return str(config.label)
+        heard = heard or module == Signal.__module__
+    return ""
 
 
 def signal(connection: Any, state: Any) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from remigrate.outcome import Check
 from remigrate.probe import guard
 from remigrate.reset import blame, compare
-from remigrate.reset.record import demand_room
+from remigrate.reset.record import demand_room, failing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -177,11 +177,11 @@ def _not_loaded(broken: Reply, expected: Expected, owners: Owners) -> Judgement:
 
 def _not_migrated(record: Reply, graph: Check, fresh: Reply, owners: Owners) -> Judgement:
     failed = fresh["failed"]
-    why = f"{failed['app']}.{failed['name']}: {failed['operation']}: {failed['message']}"
+    why = f"{failing(failed, failed['operation'])}: {failed['message']}"
     checks = (graph, Check("fresh-schema", database(record), "failed", why, fresh["seconds"]))
-    whose = blame.Blame(owners.named_in(failed["message"]) | {failed["app"]})
-    name = (failed["app"], failed["name"])
-    return Judgement(checks, (whose,), name, failed["position"])
+    whose = blame.Blame((owners.named_in(failed["message"]) | {failed["app"]}) - {""})
+    name = (failed["app"], failed["name"]) if failed["name"] else None
+    return Judgement(checks, _told([whose]), name, failed["position"])
 
 
 def _state(record: Reply, proof: Reply) -> tuple[Check, set[str]]:
@@ -247,9 +247,9 @@ def _upgrade(
         why = f"the old files cannot do it either: {wanted['failed']}"
         return Check("upgrade", where, "skipped", why), []
     if found["failed"]:
-        app = found["failed"]["app"]
-        why = f"{app}.{found['failed']['name']}: {found['failed']['message']}"
-        return Check("upgrade", where, "failed", f"{_FROM[name]}: {why}"), blame.on({app})
+        failed = found["failed"]
+        why = f"{_FROM[name]}: {failing(failed)}: {failed['message']}"
+        return Check("upgrade", where, "failed", why), blame.on({failed["app"]} - {""})
     twice = [each for each in found["ran"] if each in expected.written]
     schema = compare.schemas(wanted["schema"], found["schema"])
     rows = compare.rows(wanted["rows"], found["rows"], wanted["again"])
@@ -305,7 +305,8 @@ def _stopped(record: Reply, found: Reply) -> Check:
     where, said = database(record), found["said"] or ""
     if said.startswith(guard.BEHIND):
         return Check("lagging", where, "proved", f"stopped: {said}")
-    if said and not found["ran"]:
+    is_heard = (found["failed"] or {}).get("name") == ""  # by a receiver, behind all migrations
+    if said and not found["ran"] and not is_heard:
         why = f"stopped by Django itself, before anything ran: {said}"
         return Check("lagging", where, "proved", why)
     why = f"stopped by something else: {said}" if said else "migrate went through in silence"

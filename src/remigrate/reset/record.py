@@ -31,11 +31,20 @@ def demand_migrated(record: Record) -> None:
         )
     failed = record["failed"]
     if failed:
+        where = failing(failed, failed["operation"] or "its schema changes")
+        why = f"{where}: {failed['message']}"
         raise EnvironmentFailure(
-            f"the old history cannot be migrated on an empty database: {failed['app']}."
-            f"{failed['name']}, {failed['operation'] or 'its schema changes'}: {failed['message']}",
-            "A new database cannot be built from it today either. Mend that migration first.",
+            f"the old history cannot be migrated on an empty database: {why}",
+            "A new database cannot be built from it today either. Mend that first.",
         )
+
+
+def failing(failed: Record, operation: str = "") -> str:
+    """Words for what a database could not get past: an operation, or a receiver of a signal."""
+    if failed["name"]:
+        return f"{failed['app']}.{failed['name']}" + (f", {operation}" if operation else "")
+    whose = f" of {failed['app']}" if failed["app"] else ""
+    return f"a receiver{whose} of the signal {failed['operation']}"
 
 
 def demand_room(proof: Record) -> None:
