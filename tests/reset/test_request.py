@@ -112,12 +112,19 @@ def test_a_database_is_left_behind_in_the_middle_of_each_squash_the_longest_firs
     assert found.lag == (("blog", "0003_c"), ("shop", "0002_price"), ("news", "0001_a"))
 
 
-def test_no_more_than_four_are_left_behind() -> None:
+def test_as_many_apps_as_may_be_have_a_database_that_is_behind() -> None:
+    """Of an app that is given up in the end, such a database is of no use."""
     files: Files = {}
-    labels = [f"app{number}" for number in range(6)]
+    labels = [f"app{number}" for number in range(10)]
     for label in labels:
         files |= chain(label, "0001_a", "0002_b")
-    assert len(asked(files, targets=labels).lag) == 4
+        files |= chain(f"beside{label}", "0001_a", first=f"{label}.0002_b")
+        third = migration(f"{label}.0002_b", f"beside{label}.0001_a", app=label)
+        files |= {**chain(label, "0003_c", "0004_d", "0005_e"), f"{label}.0003_c": third}
+    found = asked(files, targets=labels).lag
+    assert len(found) == 12
+    assert found[:10] == tuple((label, "0004_d") for label in labels)
+    assert found[10:] == (("app0", "0001_a"), ("app1", "0001_a"))
 
 
 def test_a_database_of_the_branch_may_be_behind_on_what_has_not_landed() -> None:

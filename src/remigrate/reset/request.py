@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ PARTS = (
     *("candidates", "recording", "proving", "resetting"),
 )
 """Of the probe, in the order in which they import each other."""
-_COPIES = 4
-"""Of databases that are behind: apps may yet turn out not to be reset."""
+_COPIES = 12
+"""Of databases that are behind, kept of as many apps as may be: some turn out not to be reset."""
 Name = tuple[str, str]
 """(app label, migration name)."""
 
@@ -92,10 +93,17 @@ def _segment(
 
 
 def _lag(plan: Plan, name: Callable[[Key], Name]) -> tuple[Name, ...]:
-    """The middle of every squash, of the longest first."""
+    """The middle of every squash: of each app's longest, then of what else it has."""
     squashes = [each.members for each in plan.segments if each.replaces and len(each.members) > 1]
     squashes.sort(key=len, reverse=True)
-    return tuple(name(members[(len(members) - 1) // 2]) for members in squashes[:_COPIES])
+    seen: Counter[str] = Counter()
+    turns: list[tuple[int, tuple[Key, ...]]] = []
+    for members in squashes:
+        app, _ = members[0]
+        turns.append((seen[app], members))
+        seen[app] += 1
+    turns.sort(key=lambda each: each[0])  # of the same turn, the longest stays first
+    return tuple(name(members[(len(members) - 1) // 2]) for _, members in turns[:_COPIES])
 
 
 def text(content: bytes) -> str:

@@ -34,6 +34,8 @@ _NOT_RUN = (
     "These settings do not install {}: migrations there were pointed at the new ones and not run. "
     "Try them with the project that has them: --manage, --dry-run."
 )
+_BEHIND = 4
+"""Databases that are behind, of those that there are, on which the guard is tried."""
 _OTHER = "The database {} of the settings was left out: only the default one is proved."
 
 
@@ -259,7 +261,8 @@ class Work:
         return self._ask("prove", changes.view_of(files), data)
 
     def _behind(self, planned: Plan) -> list[Name]:
-        """The migrations after which copies were kept that are behind on a squash."""
+        """The first few of the migrations after which copies were kept that are behind on a squash:
+        each of them costs time in every round, and they say much the same."""
         partial = {
             (segment.label, name)
             for segment in planned.segments
@@ -267,7 +270,7 @@ class Work:
             for _, name in segment.members[:-1]
         }
         kept = [(label, name) for label, name in self._record["lagging"]]
-        return [key for key in kept if key in partial]
+        return [key for key in kept if key in partial][:_BEHIND]
 
     @property
     def _is_lag_judged(self) -> bool:
