@@ -40,6 +40,8 @@ value = {
     "seconds": [moved.seconds, moved.processor],
     "effects": [[*key, index, tables] for key, found in watch.effects.items()
                 for index, tables in found.items()],
+    "uses": [[*key, index, sorted(others)] for key, found in watch.uses.items()
+             for index, others in found.items()],
     "makers": {table: sorted(labels) for table, labels in watch.makers.items()},
     "failed": failed and [failed.app, failed.name, failed.position, failed.operation,
                           type(failed.error).__name__, str(failed.error)],
@@ -224,6 +226,51 @@ def test_a_table_that_sqlite_makes_anew_keeps_its_name(django: Interpreter) -> N
     makers = moved(django)["makers"]
     assert makers["shop_item"] == ["shop"]
     assert not [table for table in makers if table.startswith("new__")]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO shop_item (name) VALUES ('a')",
+        "SELECT 1 FROM shop_item",
+        "SELECT * FROM django_migrations AS a INNER JOIN shop_item AS b ON a.id = b.id",
+        'UPDATE "shop_item" SET name = 1 WHERE id IN (SELECT id FROM django_migrations)',
+    ],
+)
+def test_what_an_operation_stands_on_is_who_shaped_the_tables_of_other_apps_last(
+    django: Interpreter, sql: str
+) -> None:
+    """Rows that somebody wrote do not make a table."""
+    django.migrations(
+        _0001_initial=migration(operations=FIRST),
+        _0002_longer=migration(
+            "0001_initial",
+            operations='[migrations.AlterField("item", "name", models.CharField(max_length=20))]',
+        ),
+        _0003_seed=migration("0002_longer", above=SEED, operations="[SEED]"),
+        _0004_index=migration(
+            "blog.0001_initial",
+            "0003_seed",
+            operations='[migrations.AddField("item", "a", models.TextField(null=True))]',
+        ),
+    )
+    text = f"[migrations.RunSQL({sql!r})]"
+    django.migrations("blog", _0001_initial=migration("shop.0003_seed", operations=text))
+    found = moved(django)
+    assert found["failed"] is None
+    assert found["uses"] == [["blog", "0001_initial", 0, [["shop", "0002_longer"]]]]
+
+
+def test_a_table_that_got_another_name_was_shaped_by_who_gave_it(django: Interpreter) -> None:
+    django.migrations(
+        _0001_initial=migration(operations=FIRST),
+        _0002_name=migration(
+            "0001_initial", operations='[migrations.AlterModelTable("item", "thing")]'
+        ),
+    )
+    text = '[migrations.RunSQL("SELECT 1 FROM thing")]'
+    django.migrations("blog", _0001_initial=migration("shop.0002_name", operations=text))
+    assert moved(django)["uses"] == [["blog", "0001_initial", 0, [["shop", "0002_name"]]]]
 
 
 # What fails

@@ -236,6 +236,42 @@ def test_a_circle_through_an_app_that_is_not_in_the_tree_is_cut_when_django_tell
     assert ("log", "0001_initial") in segment(plan, "a.0003_squashed_0003_c").parents
 
 
+# What code stands on without saying so
+
+
+def test_what_a_migration_needs_and_does_not_name_comes_before_its_squash() -> None:
+    tree = {
+        "a": chain("a", "0001_a", "0002_b", "0003_c"),
+        "core": chain("core", "0001_x", "0002_y"),
+    }
+    needed = {key("a", "0002_b"): {key("core", "0001_x"), ("@log", "0001_initial")}}
+    plan = make(tree, "a", needed=needed)
+    found = segment(plan, "a.0001_squashed_0003_c")
+    assert found.parents == (("core", "0001_x"), ("log", "0001_initial"))
+    both = segment(make(tree, needed=needed), "a.0001_squashed_0003_c")
+    assert ("core", "0001_squashed_0002_y") in both.parents
+
+
+def test_a_segment_ends_where_what_the_next_one_needs_comes_in_between() -> None:
+    tree = {"a": chain("a", "0001_a", "0002_b", "0003_c"), "core": {"0001_x": d("a.0001_a")}}
+    plan = make(tree, "a", needed={key("a", "0002_b"): {key("core", "0001_x")}})
+    assert called(plan) == ["a.0002_squashed_0003_c", "a.0004_stop_if_lagging"]
+    assert ("core", "0001_x") in segment(plan, "a.0002_squashed_0003_c").parents
+
+
+def test_a_lone_migration_that_needs_more_than_it_names_is_written() -> None:
+    tree = {
+        "a": chain("a", "0001_a", "0002_b") | {"0003_c": d("a.0002_b", "b.0001_x")},
+        "b": {"0001_x": d("a.0002_b")},
+        "core": chain("core", "0001_x"),
+    }
+    assert called(make(tree, "a", guard=False)) == ["a.0001_squashed_0002_b"]
+    plan = make(tree, "a", guard=False, needed={key("a", "0003_c"): {key("core", "0001_x")}})
+    found = segment(plan, "a.0003_squashed_0003_c")
+    assert ("core", "0001_x") in found.parents
+    assert found.replaces == (("a", "0003_c"),)
+
+
 # One migration alone
 
 

@@ -424,6 +424,26 @@ def test_an_app_for_which_nothing_holds_is_given_up_with_the_first_reason() -> N
     assert told.trial.runs  # so that a difference may be accepted
 
 
+def test_what_no_way_of_writing_would_help_ends_the_search() -> None:
+    learnt: list[Judgement] = []
+
+    def learn(judgement: Judgement, _: Mapping[str, Any]) -> bool:
+        learnt.append(judgement)
+        return True
+
+    found = trial.run(
+        RECORD,
+        EXPECTED,
+        [offer(SHOP, "compact", "faithful")],
+        lambda ways: answer("shop"),
+        lambda _: None,
+        lambda _: None,
+        learn=learn,
+    )
+    assert (found.learnt, found.rounds, found.given_up) == (True, 1, ())
+    assert found.judgement is learnt[0]
+
+
 def test_an_app_that_cannot_be_written_is_given_up_before_anything_is_migrated() -> None:
     told = Told(offer(SHOP, "compact"), offer(BLOG, why_not="a lambda"), compact_is_wrong=())
     assert told.asked == []

@@ -32,11 +32,17 @@ _CALLS = re.compile(
 """What a statement that reads may call, and so write all the same."""
 _COUNTED = {"UPDATE", "DELETE", "INSERT", "REPLACE", "MERGE"}
 """Those that may turn out to have changed no row."""
+_SHAPING = {"CREATE", "ALTER", "DROP", "RENAME"}
+"""Those that change what a table is made of."""
 _NAME = r"""[`"\[]?[\w$]+[`"\]]?"""
 _TABLE = re.compile(
     rf"(?:\bINTO|\bUPDATE|\bFROM|\bTABLE(?:\s+IF(?:\s+NOT)?\s+EXISTS)?|\bON)\s+(?:{_NAME}\.)?({_NAME})",
     re.IGNORECASE,
 )
+_USED = re.compile(
+    rf"(?:\bINTO|\bUPDATE|\bFROM|\bJOIN|\bTABLE)\s+(?:{_NAME}\.)?({_NAME})", re.IGNORECASE
+)
+_RENAMED = re.compile(rf"^ALTER\s+TABLE\s.*\bRENAME\s+TO\s+({_NAME})", re.IGNORECASE | re.DOTALL)
 
 
 class Failed(NamedTuple):
@@ -67,6 +73,11 @@ class Watch:
         """Those that stand in the file: positions count them."""
         self.makers: dict[str, set[str]] = {}
         """Labels of the apps whose migrations changed a table."""
+        self.uses: dict[tuple[str, str], dict[int, set[tuple[str, str]]]] = {}
+        """What an operation stands on, by its position: the last migration of each other app that
+        had changed the shape of a table that it reads or writes."""
+        self._shapers: dict[str, dict[str, tuple[str, str]]] = {}
+        """By table and label, the last migration that changed the table's shape."""
         self._at: tuple[str, str] | None = None
         self._index: int | None = None
 
@@ -100,22 +111,37 @@ class Watch:
         result = execute(sql, params, many, context)
         text = str(sql).lstrip(" \n\t(;")
         verb = text[:12].split(None, 1)[0].upper() if text else ""
+        if verb and self._at is not None:
+            self._stands_on(text)
         if not verb or self._at is None or (verb in _READING and not _CALLS.search(text)):
             return result
         # Rows that a statement returns are counted when they are fetched.
         if verb in _COUNTED and "RETURNING" not in text and context["cursor"].rowcount == 0:
             return result
-        tables = {each.strip('`"[]') for each in _TABLE.findall(text)[:1]}
+        tables = {_bare(each) for each in _TABLE.findall(text)[:1]}
         if tables == {"django_migrations"}:
             return result
         for table in tables:
             # SQLite makes a table anew under such a name to change it.
             name = table[5:] if table.startswith("new__") else table
             self.makers.setdefault(name, set()).add(self._at[0])
+            if verb in _SHAPING:
+                for each in {name, *(_bare(new) for new in _RENAMED.findall(text))}:
+                    self._shapers.setdefault(each, {})[self._at[0]] = self._at
         if self._index is not None:
             found = self.effects.setdefault(self._at, {}).setdefault(self._index, [])
             found.extend(sorted((tables or {"?"}) - set(found)))
         return result
+
+    def _stands_on(self, text: str) -> None:
+        """Take note of other apps' tables that a statement of an operation names."""
+        assert self._at is not None
+        if self._index is not None:
+            for table in set(map(_bare, _USED.findall(text))):
+                for label, key in self._shapers.get(table, {}).items():
+                    if label != self._at[0]:
+                        found = self.uses.setdefault(self._at, {})
+                        found.setdefault(self._index, set()).add(key)
 
     def failed(self, error: BaseException) -> Failed | None:
         """Where we were when `error` was raised; None outside of any migration."""
@@ -125,6 +151,10 @@ class Watch:
         if self._index is not None:
             words = str(self.operations[self._at][self._index].describe())
         return Failed(*self._at, self._index, words, error)
+
+
+def _bare(name: str) -> str:
+    return name.strip('`"[]')
 
 
 def _written(migration: Any) -> list[Any]:

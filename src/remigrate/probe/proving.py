@@ -28,7 +28,7 @@ def prove(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 # of a migration that does not fit the others
         return {"broken": _broken(probe, error)}
     found: dict[str, Any] = {"broken": None, "drift": drift, "conflicts": drift["conflicts"]}
-    fresh = {"failed": moving.failure(probe, moved), "seconds": moved.seconds}
+    fresh = {"failed": moving.failure(probe, moved), **_ran(moved)}
     fresh["processor"] = moved.processor
     found["fresh"] = fresh
     if moved.failed:

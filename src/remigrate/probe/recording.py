@@ -77,6 +77,7 @@ class _Recording:
         found["states"] = states.described(moved.state, candidates.modules(self._data["gone"]))
         found["makers"] = self._makers(moved.state)
         found["writers"] = self._writers()
+        found["uses"] = self._uses()
         if landed is None:
             databases.copy("old", "base")
         found["side"] = self._side(probe)
@@ -114,6 +115,16 @@ class _Recording:
                         for table in tables:
                             found.setdefault(table, set()).add(key[0])
         return {table: sorted(labels) for table, labels in found.items()}
+
+    def _uses(self) -> list[Any]:
+        """What hand-written operations stand on, whether their migrations say so or not."""
+        found: dict[Any, set[Any]] = {}
+        for watch in (each.watch for each in self._moved):
+            for key, positions in watch.uses.items():
+                for position, others in positions.items():
+                    if rewriting.writes_rows(watch.operations[key][position]):
+                        found.setdefault(key, set()).update(others)
+        return [[*key, sorted(others)] for key, others in found.items()]
 
     def _planted(self, base: Any) -> dict[str, Any]:
         """Plant rows at base, as far as the receivers of ``migrate``'s signals can live with them:

@@ -33,6 +33,8 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     aliases     other databases of the settings, which were left alone
     makers      {table: [label]} the apps whose migrations ever changed it, or whose model has it
     writers     {table: [label]} the apps whose hand-written operations wrote to it
+    uses        [[label, name, [[label, name]]]] migrations with hand-written operations that name
+                tables of other apps, and the last migrations that had changed those
     outside     [[label, name, [[label, name]]]] migrations outside of the repository, with parents
     lagging     those of `lag` that were reached
     side        null, or in words why there is no database of the branch alone
@@ -58,8 +60,8 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     broken      null, or {app, name, operation, message} where Django cannot load the new files, app
                 and name empty when it is not a migration's operation; nothing else then
     conflicts, drift, states
-    fresh       {failed, seconds, processor, schema, rows}; where it failed, schema and rows are
-                left out, and so are states, upgrade and lagging
+    fresh       {failed, ran: [label.name], seconds, processor, schema, rows}; where it failed,
+                schema and rows are left out, and so are states, upgrade and lagging
     upgrade     {name: {failed, ran: [label.name], seconds, schema, rows}}; schema and rows as for
                 fresh
     lagging     [{label, failed, said: message or null, ran, seconds, schema, rows}];

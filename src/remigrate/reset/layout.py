@@ -12,7 +12,7 @@ from remigrate.reset.old import end
 from remigrate.reset.planned import Guarded, Name, Repoint, Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from remigrate.model import Migration, Reference
     from remigrate.reset.old import Old
@@ -25,9 +25,16 @@ class Layout:
     """The files of the new history. Made of one walk; does not change."""
 
     def __init__(
-        self, old: Old, collapsed: Collapsed, *, fresh: bool, keep: bool, guard: bool
+        self,
+        old: Old,
+        collapsed: Collapsed,
+        needed: Mapping[Key, Collection[Key]],
+        *,
+        fresh: bool,
+        keep: bool,
+        guard: bool,
     ) -> None:
-        self._old = old
+        self._old, self._needed = old, needed
         self._parts, self._home = collapsed.parts, collapsed.home
         self._chains, self._order = collapsed.chains, collapsed.in_order()
         self._fresh, self._deletes = fresh, fresh or not keep
@@ -85,7 +92,8 @@ class Layout:
             return True
         if not place or part.fixed:
             return False
-        if not self._old.inside(self._old.graph.files[part.members[0]]):
+        [member] = part.members
+        if member in self._needed or not self._old.inside(self._old.graph.files[member]):
             return True
         # The ones before are decided on: `chain` is in order.
         guarded = self._guard and part.landed and self._parts[chain[place - 1]].landed
@@ -217,6 +225,11 @@ class Layout:
                     outside.add((ref.label, ref.name))
                 elif node in before:
                     plain.add(node)
+        for node in self._needed.get(member, ()):
+            if node[0].startswith(EXTERNAL):
+                outside.add((node[0].removeprefix(EXTERNAL), node[1]))
+            else:
+                plain.add(node)
         return outside, plain | {
             node for node in before if node not in soft and (member, node) not in self._pushed
         }

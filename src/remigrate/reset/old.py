@@ -117,10 +117,17 @@ def end(names: Mapping[str, Collection[str]], which: str) -> str | None:
     return min(candidates, default=None)
 
 
-def edges(old: Old, outside: Mapping[Key, Collection[Key]]) -> Edges:
-    """The graph after replacement, with what `outside` adds: see `remigrate.reset.plan.make`."""
+def edges(
+    old: Old,
+    outside: Mapping[Key, Collection[Key]],
+    needed: Mapping[Key, Collection[Key]] | None = None,
+) -> Edges:
+    """The graph after replacement, with what `outside` and `needed` add: see
+    `remigrate.reset.plan.make`."""
     graph = old.graph
     before = {key: set(parents) for key, parents in graph.parents.items()}
+    for key, parents in (needed or {}).items():
+        before[key] |= set(parents)
     for key, parents in outside.items():
         child = before.setdefault(old.node(key), set())
         child |= {old.node(parent) for parent in parents} - {old.node(key)}

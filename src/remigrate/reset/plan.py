@@ -5,10 +5,11 @@ database at base has applied the former and none of the latter, and must be able
 the migrations of a segment have in common is decided in `remigrate.reset.segments`.
 
 A segment of one migration needs no new file: the migration stays as it is, except that what it
-depends on is pointed anew. Two things make it a written segment all the same. Its app would get a
-second root or leaf, because it depends on nothing inside the app. Or it has landed, and follows a
-squash whose replaced files are deleted, and a guard is wanted: a database that is behind on that
-squash must be stopped before it (rule RM204 sees it the same way).
+depends on is pointed anew. Three things make it a written segment all the same. Its app would get a
+second root or leaf, because it depends on nothing inside the app. It has to depend on something
+that it does not name. Or it has landed, and follows a squash whose replaced files are deleted, and
+a guard is wanted: a database that is behind on that squash must be stopped before it (rule RM204
+sees it the same way).
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def make(
     outside: Mapping[Key, Collection[Key]] | None = None,
     cuts: Collection[Key] = (),
     fixed: Collection[Key] = (),
+    needed: Mapping[Key, Collection[Key]] | None = None,
 ) -> Plan:
     """The plan for the apps with these package paths.
 
@@ -49,14 +51,16 @@ def make(
     Django has resolved them, by key, for apps that are not in the tree (``("@auth", "0001_…")``)
     and for what they ask to run after; without it, circles through such apps are not seen. A new
     segment begins at each of `cuts`; what is `fixed` stays as it is, but for what it depends on,
-    and must follow another migration of its app or be the only one that does not. With the strategy
-    ``fresh`` everything is deleted, and landed and new are one.
+    and must follow another migration of its app or be the only one that does not. `needed` are
+    dependencies that a migration has and does not name: what becomes of it will name them. With
+    the strategy ``fresh`` everything is deleted, and landed and new are one.
     """
     fresh = strategy == "fresh"
     keep = keep_replaced and not fresh
     old = Old(graph, landed)
     wanted = sorted(set(targets))
-    before = edges(old, outside or {})
+    needed = needed or {}
+    before = edges(old, outside or {}, needed)
     order = segments.django_order(before, lambda key: _rank(graph, key))
     new = {} if fresh else segments.late(order, before, old.landed)
     order.sort(key=new.__contains__)
@@ -66,7 +70,7 @@ def make(
     while True:
         rest = {app for app in wanted if app not in refused}
         collapsed = segments.collapse(order, before, rest, new, cuts, () if fresh else fixed)
-        layout = Layout(old, collapsed, fresh=fresh, keep=keep, guard=guard)
+        layout = Layout(old, collapsed, needed, fresh=fresh, keep=keep, guard=guard)
         idle = [app for app in sorted(rest) if not layout.shortens(app)]
         if not idle:
             break

@@ -15,6 +15,7 @@ from remigrate.reset import changes, plan, prove, reasons, request, trial
 from remigrate.reset import record as recorded
 from remigrate.reset.cutting import Cuts
 from remigrate.reset.found import Found, apps, hand_written, paths
+from remigrate.reset.standing import Standing
 from remigrate.view import View
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Work:
         self._reasons = reasons.Reasons(ground, fresh=options.strategy == "fresh")
         self._cuts = Cuts(self._new())
         self._outside: dict[Key, list[Key]] = {}
+        self._standing = Standing(ground)
         self._record: dict[str, Any] = {}
         self._offered: dict[str, Offer] = {}
         self._made: dict[object, tuple[FileChange, ...]] = {}
@@ -84,7 +86,12 @@ class Work:
                 self._remark,
                 self._tried,
                 planned.parents,
+                lambda judged, proof, p=planned: (  # type: ignore[misc]
+                    self._standing.learn(p, judged, proof, self._record)
+                ),
             )
+            if found.learnt:
+                continue
             if not found.given_up:
                 return self._found(planned, offers, found)
             if self._options.accept_differences and found.runs:
@@ -132,6 +139,7 @@ class Work:
             outside=self._outside,
             cuts=self._cuts.all() if cuts is None else cuts,
             fixed=self._reasons.fixed,
+            needed=self._standing.needed,
         )
 
     def _path(self, label: str) -> str:
@@ -328,7 +336,7 @@ class Work:
             hand_written(offers, found.ways, "carried"),
             hand_written(offers, found.ways, "left_out"),
             (MigrateTime(prove.database(self._record), float(old), float(new)),),
-            tuple(doubts),
+            tuple(dict.fromkeys(doubts)),  # each plan finds most of them again
             found.rounds,
             self._idle(planned),
         )

@@ -75,6 +75,8 @@ class Trial(NamedTuple):
     proof: Mapping[str, Any]
     given_up: tuple[GivenUp, ...] = ()
     rounds: int = 0
+    learnt: bool = False
+    """Whether it was found out that another plan is to be made first."""
 
     @property
     def runs(self) -> bool:
@@ -253,12 +255,14 @@ def run(
     remark: Callable[[str], None],
     tried: Tried | None = None,
     parents: Mapping[Name, Collection[Name]] | None = None,
+    learn: Callable[[Judgement, Mapping[str, Any]], bool] = lambda *_: False,
 ) -> Trial:
     """Try until everything holds. `ask` migrates with the texts of the chosen ways.
 
     `say` is told what goes on, `remark` why something else has to be tried. `tried` is what
     searches before this one found out, and is added to. `parents`: what each migration of the plan
-    depends on.
+    depends on. `learn` says of a judgement, and of what it judges, whether the plan has to be
+    another one, as no way of writing it would help.
     """
     search = Search(found, tried, parents)
     if given_up := search.hopeless():
@@ -274,5 +278,7 @@ def run(
             return Trial(ways, judgement, proof, (), rounds)
         for each in judgement.reasons:
             remark(f"round {rounds}: {each}")
+        if learn(judgement, proof):
+            return Trial(ways, judgement, proof, (), rounds, learnt=True)
         if given_up := search.move_on(judgement):
             return Trial(ways, judgement, proof, given_up, rounds)

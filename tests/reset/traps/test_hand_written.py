@@ -293,3 +293,57 @@ def test_trap_29_a_history_that_cannot_run_says_what_it_wanted(tmp_path: Path, a
     assert "shop.0002_fill" in outcome.said
     assert again.split("'")[-2 if "'" in again else 0].split()[-1] in outcome.said
     assert project.git("status", "--porcelain") == ""
+
+
+STATUS = "name=models.CharField(max_length=20)"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        'Status.objects.create(name="0002_fill")',
+        'apps.get_model("shop", "Item").objects.create(name=f"none {Status.objects.count()}")',
+    ],
+    ids=["writes", "reads"],
+)
+@pytest.mark.parametrize("circle", [False, True])
+def test_code_that_uses_tables_without_saying_so_comes_after_them(
+    tmp_path: Path, lines: str, circle: bool
+) -> None:
+    """Migrations noted their progress in a table of another app, which they imported the model of
+    and did not depend on. It had been there by chance: another app needs the first migration of
+    theirs early, and only that. Their squash came early as a whole."""
+    first = [("shop", "0001_initial")]
+    project = Project(tmp_path, ["anchor", "core", "shop"]).write(
+        {
+            **app("anchor", model("Post"), m0001_initial=migration(create("Post"), after=first)),
+            **app(
+                "core",
+                model("Status", STATUS),
+                m0001_initial=migration(
+                    create("Status", STATUS), after=first if circle else (), initial=True
+                ),
+            ),
+            **app(
+                "shop",
+                model("Item", NAME, PRICE, NOTE),
+                m0001_initial=migration(create("Item", NAME), initial=True),
+                m0002_fill=migration(
+                    "migrations.RunPython(fill, migrations.RunPython.noop)",
+                    above="from core.models import Status\n\n\n"
+                    f"def fill(apps, schema_editor):\n    {lines}\n",
+                    after=first,
+                ),
+                m0003_price=migration(add("Item", PRICE), after=[("shop", "0002_fill")]),
+                m0004_note=migration(add("Item", NOTE), after=[("shop", "0003_price")]),
+            ),
+        }
+    )
+    see = "from importlib import import_module\nimport_module('shop.migrations.0002_fill')\n"
+    project.write({"shop/tests/test_fill.py": see}).commit().migrate("old")
+    outcome = project.reset("shop").proved()
+    assert outcome.ways == {"shop": "compact+tail"}
+    assert len(outcome.report["warnings"]) == 1  # however many plans there were
+    project.holds()
+    assert len(project.names()) == 2 + circle
+    assert '("core", "0001_initial")' in project.texts().replace("'", '"')
