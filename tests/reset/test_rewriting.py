@@ -185,6 +185,26 @@ except rewriting.Impossible as error:
     assert told == "what Django finds does not fit its own state: KeyError('gone')"
 
 
+def test_a_model_that_was_renamed_and_keeps_its_table_makes_the_compact_ways_impossible(
+    shop: Shop,
+) -> None:
+    """With other fields, it is not even asked about: Django would make the one before it deletes
+    the other."""
+    found = (
+        shop.add(FIRST)
+        .add('migrations.AlterModelTable("Item", "stuff")')
+        .add(
+            'migrations.RenameModel("Item", "Thing")',
+            PRICE.format("default=1").replace("item", "thing"),
+        )
+        .rewritten(start=2)
+    )
+    for way in ("compact", "compact+tail"):
+        why = "models were renamed, and keep their tables: stuff"
+        assert found["ways"][way]["impossible"] == why
+    assert found["ways"]["early"]["operations"] == ["RenameModel", "AddField"]
+
+
 def test_what_changes_models_of_other_apps_cannot_be_derived(
     shop: Shop, django: Interpreter
 ) -> None:

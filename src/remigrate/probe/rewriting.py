@@ -241,6 +241,7 @@ class Rewriting:
         if set(found) - {label}:
             raise Impossible("models of other apps would change with it")
         operations = [each for migration in found.get(label, ()) for each in migration.operations]
+        _demand_free_tables(operations, start, label)
         operations = list(MigrationOptimizer().optimize(operations, label))
         demand_state(operations, start, after, label)
         return operations
@@ -298,6 +299,23 @@ def _unbound(operation: Any) -> Any:
     if "field" in named:
         named["field"] = named["field"].clone()
     return type(operation)(*args, **named)
+
+
+def _demand_free_tables(operations: Iterable[Any], start: Any, label: str) -> None:
+    """Raise `Impossible` where a table would be made that is not gone yet: the autodetector cannot
+    know that a model was renamed, and it makes the one before it deletes the other."""
+    made, gone = set(), set()
+    for each in operations:
+        if isinstance(each, migrations.CreateModel):
+            made.add(_table(label, each.name, each.options))
+        elif isinstance(each, migrations.DeleteModel):
+            gone.add(_table(label, each.name, start.models[label, each.name_lower].options))
+    if made & gone:
+        raise Impossible(f"models were renamed, and keep their tables: {', '.join(made & gone)}")
+
+
+def _table(label: str, name: str, options: Mapping[str, Any]) -> str:
+    return str(options.get("db_table") or f"{label}_{name}").lower()
 
 
 def normalised(state: Any) -> Any:
