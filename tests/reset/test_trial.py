@@ -43,7 +43,8 @@ def test_an_offer_begins_with_the_way_that_has_a_chance() -> None:
     ways = {name: way(source=name) for name in trial.WAYS}
     found = trial.offer({"label": "shop", "name": "0001", "first": "compact+tail", "ways": ways})
     assert found.name == ("shop", "0001")
-    assert found.ways == (*trial.WAYS[1:], "compact")  # a last resort
+    assert found.ways == (*trial.WAYS[1:], "compact")
+    assert found.resorts == 1
     assert found.texts["faithful"] == "faithful"
     assert found.why_not == ""
 
@@ -57,7 +58,7 @@ def test_ways_are_in_order_however_the_probe_lists_them() -> None:
 def test_where_later_ways_are_impossible_an_earlier_one_is_tried_all_the_same() -> None:
     ways = {"compact": way(), "faithful": {"impossible": "a lambda"}}
     found = trial.offer({"label": "shop", "name": "0001", "first": "faithful", "ways": ways})
-    assert found.ways == ("compact",)
+    assert (found.ways, found.resorts) == (("compact",), 0)
     assert found.why_not == ""
 
 
@@ -258,6 +259,24 @@ def test_who_only_made_a_table_moves_on_when_those_who_wrote_to_it_have_no_way_l
     assert found.move_on(judgement) == (GivenUp("shop", GIVEN_UP),)
 
 
+def test_a_last_resort_waits_until_all_that_are_blamed_have_no_other_way() -> None:
+    """It leaves out what somebody took for needed: one that was right would be wrong by it."""
+    resort = offer(BLOG, "faithful", "compact")._replace(resorts=1)
+    found = Search([offer(SHOP, "compact", "faithful", "verbatim"), resort])
+    for way in ("faithful", "verbatim"):
+        assert found.move_on(blames("shop", "blog")) == ()
+        assert found.ways() == {SHOP: way, BLOG: "faithful"}
+    assert found.move_on(blames("shop", "blog")) == ()
+    assert found.ways() == {SHOP: "verbatim", BLOG: "compact"}
+
+
+def test_who_has_only_a_last_resort_takes_it_when_it_fails() -> None:
+    resort = offer(BLOG, "faithful", "compact")._replace(resorts=1)
+    found = Search([offer(SHOP, "compact", "faithful"), resort])
+    assert found.move_on(blames("shop", "blog", failed=BLOG)) == ()
+    assert found.ways() == {SHOP: "compact", BLOG: "compact"}
+
+
 def test_one_difference_does_not_wait_for_another() -> None:
     found = search(offer(("news", "0001"), "compact", "faithful"))
     found.move_on(blames("shop"))
@@ -442,6 +461,38 @@ def test_what_no_way_of_writing_would_help_ends_the_search() -> None:
     )
     assert (found.learnt, found.rounds, found.given_up) == (True, 1, ())
     assert found.judgement is learnt[0]
+
+
+@pytest.mark.parametrize("patience", [0, 1, 2, 3])
+def test_after_some_rounds_whoever_is_blamed_is_given_up(patience: int) -> None:
+    asked: list[object] = []
+
+    def ask(ways: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+        asked.append(ways)
+        return answer("shop")
+
+    offers = [offer(SHOP, *trial.WAYS), offer(BLOG, "compact", "faithful")]
+    found = trial.run(
+        RECORD, EXPECTED, offers, ask, lambda _: None, lambda _: None, patience=patience
+    )
+    assert len(asked) == found.rounds == max(1, patience)
+    assert [each.label for each in found.given_up] == ["shop"]
+    assert found.ways[BLOG] == "compact"
+
+
+def test_when_there_is_no_patience_left_no_other_plan_is_made() -> None:
+    found = trial.run(
+        RECORD,
+        EXPECTED,
+        [offer(SHOP, "compact", "faithful")],
+        lambda ways: answer("shop"),
+        lambda _: None,
+        lambda _: None,
+        learn=lambda *_: True,
+        patience=1,
+    )
+    assert not found.learnt
+    assert [each.label for each in found.given_up] == ["shop"]
 
 
 def test_an_app_that_cannot_be_written_is_given_up_before_anything_is_migrated() -> None:

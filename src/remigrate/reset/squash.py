@@ -62,6 +62,7 @@ class Work:
         self._offered: dict[str, Offer] = {}
         self._made: dict[object, tuple[FileChange, ...]] = {}
         self._tried = trial.Tried()
+        self._patience = trial.ROUNDS
 
     def run(self) -> Found:
         """Find new histories that are the same; apps for which there is none are refused."""
@@ -89,7 +90,9 @@ class Work:
                 lambda judged, proof, p=planned: (  # type: ignore[misc]
                     self._standing.learn(p, judged, proof, self._record)
                 ),
+                self._patience,
             )
+            self._patience = max(0, self._patience - found.rounds)
             if found.learnt:
                 continue
             if not found.given_up:
@@ -105,6 +108,8 @@ class Work:
 
     def _cut(self, planned: Plan, offers: list[Offer], found: Trial) -> bool:
         """Whether segments were cut, so that another search may find more."""
+        if not self._patience:
+            return False
         if self._cuts.round_failed(planned, offers, found):
             return True
         apps = [self._path(each.label) for each in found.given_up]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 WAYS = ("compact", "compact+tail", "early", "faithful", "apart", "verbatim")
 
+ROUNDS = 16
+"""In which other ways, and other plans, are looked for; real projects take one to eight."""
+
 
 class Offer(NamedTuple):
     """The ways to write one segment."""
@@ -35,10 +38,13 @@ class Offer(NamedTuple):
     """The old migration of each operation, where a way keeps them."""
     why_not: str
     """Why there is no way at all; empty when there is one."""
+    resorts: int = 0
+    """How many of the ways, at their end, are last resorts: more compact than the first one, and
+    not thought to have a chance."""
 
     def only(self, way: str) -> Offer:
         """The same without other ways, where there is this one."""
-        return self._replace(ways=(way,)) if way in self.ways else self
+        return self._replace(ways=(way,), resorts=0) if way in self.ways else self
 
     def origin(self, way: str, position: int | None) -> Name | None:
         """The old migration of an operation; without a position, or where nobody knows, the first
@@ -91,16 +97,17 @@ def offer(segment: Mapping[str, Any]) -> Offer:
     possible = [way for way in WAYS if "source" in ways.get(way, {})]
     start = WAYS.index(segment["first"])
     ordered = [way for way in possible if WAYS.index(way) >= start]
-    ordered += [way for way in possible if WAYS.index(way) < start]  # a last resort
+    resorts = [way for way in possible if WAYS.index(way) < start]
     reasons = [str(found["impossible"]) for found in ways.values() if "impossible" in found]
     return Offer(
         (segment["label"], segment["name"]),
-        tuple(ordered),
+        (*ordered, *resorts),
         {way: str(ways[way]["source"]) for way in possible},
         {way: tuple(ways[way]["left_out"]) for way in possible},
         {way: tuple(ways[way]["carried"]) for way in possible},
         {way: tuple(map(_name, ways[way]["origins"])) for way in possible},
         "" if possible else "; ".join(dict.fromkeys(reasons)),
+        len(resorts) if ordered else 0,
     )
 
 
@@ -176,8 +183,10 @@ class Search:
             for labels in beside:
                 self._tried.add(name, self._text(name), labels)
             self._at[name] = self._next(name)
-        if moving:
-            return ()
+        return () if moving else self.give_up(judgement)
+
+    def give_up(self, judgement: Judgement) -> tuple[GivenUp, ...]:
+        """The apps that the judgement blames; all of them where it blames none."""
         why = _why(judgement)
         blamed = self._of(judgement.blamed) or [*self._offers]
         return tuple(GivenUp(label, why) for label in sorted({name[0] for name in blamed}))
@@ -190,9 +199,15 @@ class Search:
             return {name: [judgement.blamed & everybody] for name in names}
         if not judgement.blamed & everybody:
             return {name: [everybody] for name in self._with_ways_left([*self._offers])}
+        return self._by_turns(judgement, self._forward) or self._by_turns(judgement, self._next)
+
+    def _by_turns(
+        self, judgement: Judgement, next_way: Callable[[Name], int]
+    ) -> dict[Name, list[frozenset[str]]]:
+        everybody = {label for label, _ in self._offers}
         found: dict[Name, list[frozenset[str]]] = {}
         for each in judgement.blames:
-            first, then = (self._with_ways_left(self._of(part)) for part in each)
+            first, then = ([name for name in self._of(part) if next_way(name)] for part in each)
             for name in first or then:
                 labels = each.first if first else each.first | each.then
                 found.setdefault(name, []).append(labels & everybody)
@@ -223,6 +238,12 @@ class Search:
 
     def _lacks(self, name: Name) -> bool:
         return bool(self._next(name)) and self._offers[name].lacks(self._at[name])
+
+    def _forward(self, name: Name) -> int:
+        """As `_next`; also 0 where only last resorts are left. One that was right would come to
+        nothing by a last resort, as long as the one that is wrong has other ways."""
+        offer, at = self._offers[name], self._next(name)
+        return at if at < len(offer.ways) - offer.resorts else 0
 
     def _text(self, name: Name) -> str:
         offer = self._offers[name]
@@ -256,8 +277,11 @@ def run(
     tried: Tried | None = None,
     parents: Mapping[Name, Collection[Name]] | None = None,
     learn: Callable[[Judgement, Mapping[str, Any]], bool] = lambda *_: False,
+    patience: int = ROUNDS,
 ) -> Trial:
     """Try until everything holds. `ask` migrates with the texts of the chosen ways.
+
+    After `patience` rounds whoever is blamed is given up, as nothing else is tried any more.
 
     `say` is told what goes on, `remark` why something else has to be tried. `tried` is what
     searches before this one found out, and is added to. `parents`: what each migration of the plan
@@ -278,6 +302,8 @@ def run(
             return Trial(ways, judgement, proof, (), rounds)
         for each in judgement.reasons:
             remark(f"round {rounds}: {each}")
+        if rounds >= patience:
+            return Trial(ways, judgement, proof, search.give_up(judgement), rounds)
         if learn(judgement, proof):
             return Trial(ways, judgement, proof, (), rounds, learnt=True)
         if given_up := search.move_on(judgement):

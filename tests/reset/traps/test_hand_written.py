@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.reset.traps.project import Project, add, alter, app, create, migration, model
+from remigrate import cli
+from remigrate.reset import trial
+from tests.reset.traps.project import PYTHON, Project, add, alter, app, create, migration, model
 
 NAME, PRICE, NOTE = (
     "name=models.CharField(max_length=20)",
@@ -298,6 +301,34 @@ def test_trap_29_a_history_that_cannot_run_says_what_it_wanted(tmp_path: Path, a
 STATUS = "name=models.CharField(max_length=20)"
 
 
+def noting(label: str, lines: str, where: str = "core") -> dict[str, str]:
+    """An app whose second migration needs the app `where`, and does not say so."""
+    return app(
+        label,
+        model("Item", NAME, PRICE, NOTE),
+        m0001_initial=migration(create("Item", NAME), initial=True),
+        m0002_fill=migration(
+            "migrations.RunPython(fill, migrations.RunPython.noop)",
+            above=f"from {where}.models import Status\n\n\n"
+            f"def fill(apps, schema_editor):\n    {lines}\n",
+            after=[(label, "0001_initial")],
+        ),
+        m0003_price=migration(add("Item", PRICE), after=[(label, "0002_fill")]),
+        m0004_note=migration(add("Item", NOTE), after=[(label, "0003_price")]),
+    )
+
+
+def beside(*labels: str, circle: bool) -> dict[str, str]:
+    """The app ``core``, and one that needs the first migrations of others before it."""
+    first = [(label, "0001_initial") for label in labels]
+    status = create("Status", STATUS)
+    core = migration(status, after=first if circle else (), initial=True)
+    return {
+        **app("anchor", model("Post"), m0001_initial=migration(create("Post"), after=first)),
+        **app("core", model("Status", STATUS), m0001_initial=core),
+    }
+
+
 @pytest.mark.parametrize(
     "lines",
     [
@@ -313,32 +344,8 @@ def test_code_that_uses_tables_without_saying_so_comes_after_them(
     """Migrations noted their progress in a table of another app, which they imported the model of
     and did not depend on. It had been there by chance: another app needs the first migration of
     theirs early, and only that. Their squash came early as a whole."""
-    first = [("shop", "0001_initial")]
-    project = Project(tmp_path, ["anchor", "core", "shop"]).write(
-        {
-            **app("anchor", model("Post"), m0001_initial=migration(create("Post"), after=first)),
-            **app(
-                "core",
-                model("Status", STATUS),
-                m0001_initial=migration(
-                    create("Status", STATUS), after=first if circle else (), initial=True
-                ),
-            ),
-            **app(
-                "shop",
-                model("Item", NAME, PRICE, NOTE),
-                m0001_initial=migration(create("Item", NAME), initial=True),
-                m0002_fill=migration(
-                    "migrations.RunPython(fill, migrations.RunPython.noop)",
-                    above="from core.models import Status\n\n\n"
-                    f"def fill(apps, schema_editor):\n    {lines}\n",
-                    after=first,
-                ),
-                m0003_price=migration(add("Item", PRICE), after=[("shop", "0002_fill")]),
-                m0004_note=migration(add("Item", NOTE), after=[("shop", "0003_price")]),
-            ),
-        }
-    )
+    project = Project(tmp_path, ["anchor", "core", "shop"])
+    project.write(noting("shop", lines)).write(beside("shop", circle=circle))
     see = "from importlib import import_module\nimport_module('shop.migrations.0002_fill')\n"
     project.write({"shop/tests/test_fill.py": see}).commit().migrate("old")
     outcome = project.reset("shop").proved()
@@ -347,3 +354,26 @@ def test_code_that_uses_tables_without_saying_so_comes_after_them(
     project.holds()
     assert len(project.names()) == 2 + circle
     assert '("core", "0001_initial")' in project.texts().replace("'", '"')
+
+
+@pytest.mark.parametrize(("rounds", "refused"), [(2, ["shop"]), (3, [])])
+def test_after_some_rounds_nothing_else_is_looked_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    rounds: int,
+    refused: list[str],
+) -> None:
+    """Each app costs a round in which it is found out what its code needs. All searches of one
+    reset share the rounds; in the end, apps that hold are reset without those that do not."""
+    note = 'Status.objects.create(name="0002_fill")'
+    project = Project(tmp_path, ["anchor", "core", "depot", "shop", "stall"])
+    project.write(noting("shop", note)).write(noting("stall", note, "depot"))
+    depot = app("depot", model("Status", STATUS), m0001_initial=migration(create("Status", STATUS)))
+    project.write(beside("shop", "stall", circle=False)).write(depot).commit()
+    monkeypatch.setattr(trial, "ROUNDS", rounds)
+    monkeypatch.chdir(project.folder)
+    assert cli.main(["reset", "--all", "--format", "json", "--python", PYTHON, "--dry-run"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert {check["result"] for check in report["proof"]} == {"proved"}
+    assert [each["app"] for each in report["refused"]] == refused
