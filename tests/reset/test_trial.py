@@ -472,9 +472,10 @@ def test_after_some_rounds_whoever_is_blamed_is_given_up(patience: int) -> None:
         return answer("shop")
 
     offers = [offer(SHOP, *trial.WAYS), offer(BLOG, "compact", "faithful")]
-    found = trial.run(
-        RECORD, EXPECTED, offers, ask, lambda _: None, lambda _: None, patience=patience
-    )
+    said: list[str] = []
+    done = trial.ROUNDS - patience
+    found = trial.run(RECORD, EXPECTED, offers, ask, said.append, lambda _: None, done=done)
+    assert said[-1] == f"proving the new history, round {done + found.rounds} …"
     assert len(asked) == found.rounds == max(1, patience)
     assert [each.label for each in found.given_up] == ["shop"]
     assert found.ways[BLOG] == "compact"
@@ -489,7 +490,7 @@ def test_when_there_is_no_patience_left_no_other_plan_is_made() -> None:
         lambda _: None,
         lambda _: None,
         learn=lambda *_: True,
-        patience=1,
+        done=trial.ROUNDS - 1,
     )
     assert not found.learnt
     assert [each.label for each in found.given_up] == ["shop"]

@@ -62,7 +62,7 @@ class Work:
         self._offered: dict[str, Offer] = {}
         self._made: dict[object, tuple[FileChange, ...]] = {}
         self._tried = trial.Tried()
-        self._patience = trial.ROUNDS
+        self._rounds = 0
 
     def run(self) -> Found:
         """Find new histories that are the same; apps for which there is none are refused."""
@@ -90,9 +90,9 @@ class Work:
                 lambda judged, proof, p=planned: (  # type: ignore[misc]
                     self._standing.learn(p, judged, proof, self._record)
                 ),
-                self._patience,
+                self._rounds,
             )
-            self._patience = max(0, self._patience - found.rounds)
+            self._rounds += found.rounds
             if found.learnt:
                 continue
             if not found.given_up:
@@ -108,7 +108,7 @@ class Work:
 
     def _cut(self, planned: Plan, offers: list[Offer], found: Trial) -> bool:
         """Whether segments were cut, so that another search may find more."""
-        if not self._patience:
+        if self._rounds >= trial.ROUNDS:
             return False
         if self._cuts.round_failed(planned, offers, found):
             return True
@@ -342,7 +342,7 @@ class Work:
             hand_written(offers, found.ways, "left_out"),
             (MigrateTime(prove.database(self._record), float(old), float(new)),),
             tuple(dict.fromkeys(doubts)),  # each plan finds most of them again
-            found.rounds,
+            self._rounds,
             self._idle(planned),
         )
 

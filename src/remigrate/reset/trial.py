@@ -277,11 +277,12 @@ def run(
     tried: Tried | None = None,
     parents: Mapping[Name, Collection[Name]] | None = None,
     learn: Callable[[Judgement, Mapping[str, Any]], bool] = lambda *_: False,
-    patience: int = ROUNDS,
+    done: int = 0,
 ) -> Trial:
     """Try until everything holds. `ask` migrates with the texts of the chosen ways.
 
-    After `patience` rounds whoever is blamed is given up, as nothing else is tried any more.
+    `done` is how many rounds there were before, in other searches: after `ROUNDS` of them, whoever
+    is blamed is given up, as nothing else is tried any more.
 
     `say` is told what goes on, `remark` why something else has to be tried. `tried` is what
     searches before this one found out, and is added to. `parents`: what each migration of the plan
@@ -295,14 +296,14 @@ def run(
     while True:
         rounds += 1
         ways = search.ways()
-        say(f"proving the new history, round {rounds} …")
+        say(f"proving the new history, round {done + rounds} …")
         proof = ask(ways)
         judgement = prove.judged(record, proof, expected)
         if judgement.holds:
             return Trial(ways, judgement, proof, (), rounds)
         for each in judgement.reasons:
-            remark(f"round {rounds}: {each}")
-        if rounds >= patience:
+            remark(f"round {done + rounds}: {each}")
+        if done + rounds >= ROUNDS:
             return Trial(ways, judgement, proof, search.give_up(judgement), rounds)
         if learn(judgement, proof):
             return Trial(ways, judgement, proof, (), rounds, learnt=True)
