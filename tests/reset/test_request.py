@@ -10,8 +10,10 @@ import pytest
 
 from remigrate import graph as graphs
 from remigrate import reader
+from remigrate.graph import Graph
 from remigrate.model import App, Key, Migration, Project
 from remigrate.reset import plan, request
+from remigrate.reset.plan import Plan
 from tests.rules.verbs import migration
 
 Files = dict[str, str]
@@ -22,10 +24,10 @@ def package(label: str) -> str:
     return f"src/{label}/migrations"
 
 
-def asked(
+def planned(
     files: Files, *new: str, targets: Collection[str] = ("shop",), fresh: bool = False
-) -> request.History:
-    """What the plan for `targets` makes the probe do."""
+) -> tuple[Graph, list[Key], Plan]:
+    """The graph, what of it has landed, and the plan for `targets`."""
     apps: dict[str, list[Migration]] = {}
     for full in sorted(files):
         label, name = full.split(".")
@@ -36,14 +38,22 @@ def asked(
     graph = graphs.build(project)
     late: set[Key] = {(package(full.split(".")[0]), full.split(".")[1]) for full in new}
     landed = [key for key in graph.files if key not in late]
-    planned = plan.make(
+    found = plan.make(
         graph,
         landed,
         [package(label) for label in targets],
         strategy="fresh" if fresh else "squash",
     )
+    return graph, landed, found
+
+
+def asked(
+    files: Files, *new: str, targets: Collection[str] = ("shop",), fresh: bool = False
+) -> request.History:
+    """What the plan for `targets` makes the probe do."""
+    graph, landed, found = planned(files, *new, targets=targets, fresh=fresh)
     return request.history(
-        graph, landed, planned, lambda m: files[graph.name(m.key)].encode(), "Deploy abc first."
+        graph, landed, found, lambda m: files[graph.name(m.key)].encode(), "Deploy abc first."
     )
 
 
@@ -125,6 +135,21 @@ def test_as_many_apps_as_may_be_have_a_database_that_is_behind() -> None:
     assert len(found) == 12
     assert found[:10] == tuple((label, "0004_d") for label in labels)
     assert found[10:] == (("app0", "0001_a"), ("app1", "0001_a"))
+
+
+def test_the_guard_is_tried_where_most_is_missing_and_where_least_is() -> None:
+    """A database that lacks much may not even come to the guard: Django stops by itself."""
+    files: Files = {}
+    for number in range(7):
+        files |= chain(f"app{number}", "0001_a", "0002_b", "0003_c")
+    _, _, found = planned(files, targets=[f"app{number}" for number in range(6)])
+    lag = [(f"app{number}", "0002_b") for number in (3, 6, 0, 5, 1, 2, 4)]
+    reached = [[f"app{number}", "0002_b"] for number in (0, 2, 5, 3, 4, 1, 6)]
+    tried = [label for label, _ in request.tried(found, lag, reached)]
+    assert tried == ["app3", "app0", "app5", "app1"]  # app6 is no squash of the plan
+    assert request.tried(found, lag, reached[:1]) == [("app0", "0002_b")]
+    assert request.tried(found, lag, []) == []
+    assert request.tried(found, [("app0", "0003_c")], [["app0", "0003_c"]]) == []
 
 
 def test_a_database_of_the_branch_may_be_behind_on_what_has_not_landed() -> None:

@@ -169,7 +169,7 @@ class _Recording:
             "failed": moving.failure(probe, moved),
             "seconds": sum(each.seconds for each in self._moved),
             "processor": sum(each.processor for each in self._moved),
-            "lagging": [key for key in self._data["lag"] if tuple(key) in self._reached],
+            "lagging": self._reached,
             "effects": [
                 [*key, position, tables]
                 for key, positions in effects.items()

@@ -36,7 +36,7 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     uses        [[label, name, [[label, name]]]] migrations with hand-written operations that name
                 tables of other apps, and the last migrations that had changed those
     outside     [[label, name, [[label, name]]]] migrations outside of the repository, with parents
-    lagging     those of `lag` that were reached
+    lagging     those of `lag` that were reached, in that order
     side        null, or in words why there is no database of the branch alone
     effects     [[label, name, position, [table]]] of hand-written operations
     segments    as "rewrite" answers

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from remigrate.graph import Graph
     from remigrate.model import Key, Migration
@@ -23,6 +23,8 @@ PARTS = (
 """Of the probe, in the order in which they import each other."""
 _COPIES = 12
 """Of databases that are behind, kept of as many apps as may be: some turn out not to be reset."""
+_TRIED = 4
+"""Of those copies: each costs time in every round, and they say much the same."""
 Name = tuple[str, str]
 """(app label, migration name)."""
 
@@ -104,6 +106,22 @@ def _lag(plan: Plan, name: Callable[[Key], Name]) -> tuple[Name, ...]:
         seen[app] += 1
     turns.sort(key=lambda each: each[0])  # of the same turn, the longest stays first
     return tuple(name(members[(len(members) - 1) // 2]) for _, members in turns[:_COPIES])
+
+
+def tried(plan: Plan, lag: Sequence[Name], reached: Iterable[Sequence[str]]) -> list[Name]:
+    """The copies on which to try the guard: those that are behind on a squash of the plan, in the
+    order of `lag`, and the one that was reached last. That is behind on least else: where Django
+    cannot put the models together for the others, it still comes to the guard."""
+    partial = {
+        (segment.label, name)
+        for segment in plan.segments
+        if segment.replaces
+        for _, name in segment.members[:-1]
+    }
+    fitting = [key for label, name in reached if (key := (label, name)) in partial]
+    last = fitting[-1:]
+    first = [key for key in sorted(fitting, key=lag.index) if key not in last]
+    return [*first[: _TRIED - 1], *last]
 
 
 def text(content: bytes) -> str:

@@ -35,8 +35,6 @@ _NOT_RUN = (
     "These settings do not install {}: migrations there were pointed at the new ones and not run. "
     "Try them with the project that has them: --manage, --dry-run."
 )
-_BEHIND = 4
-"""Databases that are behind, of those that there are, on which the guard is tried."""
 _OTHER = "The database {} of the settings was left out: only the default one is proved."
 
 
@@ -59,6 +57,7 @@ class Work:
         self._outside: dict[Key, list[Key]] = {}
         self._standing = Standing(ground)
         self._record: dict[str, Any] = {}
+        self._lag: tuple[Name, ...] = ()
         self._offered: dict[str, Offer] = {}
         self._made: dict[object, tuple[FileChange, ...]] = {}
         self._tried = trial.Tried()
@@ -207,7 +206,7 @@ class Work:
         }
         record = self._ask("record", View(), data)
         recorded.demand_migrated(record)
-        self._record = record
+        self._record, self._lag = record, history.lag
         self._keep(history.segments, record["segments"])
         installed = recorded.installed(record)
         for app in self._ground.targets:
@@ -266,24 +265,13 @@ class Work:
     ) -> Mapping[str, Any]:
         files = self._changes(planned, offers, ways)
         squash = self._options.strategy == "squash"
+        behind = request.tried(planned, self._lag, self._record["lagging"])
         data = {
             "gone": self._history(planned).gone,
             "upgrade": self._databases() if squash else [],
-            "lagging": self._behind(planned) if squash and self._is_lag_judged else [],
+            "lagging": behind if squash and self._is_lag_judged else [],
         }
         return self._ask("prove", changes.view_of(files), data)
-
-    def _behind(self, planned: Plan) -> list[Name]:
-        """The first few of the migrations after which copies were kept that are behind on a squash:
-        each of them costs time in every round, and they say much the same."""
-        partial = {
-            (segment.label, name)
-            for segment in planned.segments
-            if segment.replaces
-            for _, name in segment.members[:-1]
-        }
-        kept = [(label, name) for label, name in self._record["lagging"]]
-        return [key for key in kept if key in partial][:_BEHIND]
 
     @property
     def _is_lag_judged(self) -> bool:
