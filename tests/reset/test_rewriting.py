@@ -477,11 +477,11 @@ def test_an_index_together_that_is_renamed_is_made_at_once(shop: Shop, django: I
     [
         (PRICE.format("null=True"), "compact+tail"),
         (PRICE.format("default=1"), "compact+tail"),
-        (PRICE.format("default=1") .replace("))", "), preserve_default=False)"), "early"),
-        ('migrations.RenameField("item", "name", "title")', "early"),
-        ('migrations.RenameModel("Item", "Thing")', "early"),
-        ('migrations.RemoveField("item", "name")', "early"),
-        ('migrations.DeleteModel("Item")', "early"),
+        (PRICE.format("default=1") .replace("))", "), preserve_default=False)"), "between"),
+        ('migrations.RenameField("item", "name", "title")', "between"),
+        ('migrations.RenameModel("Item", "Thing")', "between"),
+        ('migrations.RemoveField("item", "name")', "between"),
+        ('migrations.DeleteModel("Item")', "between"),
         ('migrations.AddField("item", "to", models.ManyToManyField("shop.Item"))', "compact+tail"),
         (f'migrations.CreateModel("New", [{ID}]), migrations.AddField("new", "a", '
          "models.IntegerField(default=1), preserve_default=False)", "compact+tail"),

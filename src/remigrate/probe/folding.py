@@ -87,7 +87,7 @@ def _is_of_room(operation: Any, model: Any) -> bool:
         before = _fields(model).get(operation.name.lower())
         return before is not None and _is_wider(before, operation.field)
     if kind is migrations.AddField:
-        return operation.name.lower() not in _fields(model) and _fills_itself(operation)
+        return operation.name.lower() not in _fields(model) and fills_itself(operation)
     return kind in (migrations.AddIndex, migrations.RemoveIndex)
 
 
@@ -95,7 +95,7 @@ def _fields(model: Any) -> dict[str, Any]:
     return {name.lower(): field for name, field in dict(model.fields).items()}
 
 
-def _fills_itself(operation: Any) -> bool:
+def fills_itself(operation: Any) -> bool:
     """Whether a row that says nothing of the field gets what an old row would have got."""
     field = operation.field
     if field.many_to_many:

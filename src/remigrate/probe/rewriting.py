@@ -5,6 +5,8 @@ migration. For each, the most compact way comes first:
 
 compact       what the autodetector finds between the project states before and after the segment
 compact+tail  the same, and then the hand-written operations that matter, in their old order
+between       as early, but each hand-written operation waits for all that an empty database shows
+              it nothing of
 early         as faithful, but what changes nothing that hand-written code could notice may pass it
 faithful      the old operations through Django's optimizer; hand-written ones stay where they are
 apart         the same, each in a transaction of its own: PostgreSQL does not change a table with
@@ -27,13 +29,13 @@ from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.migrations.state import ProjectState
 from django.db.models import NOT_PROVIDED
 
-from remigrate.probe import folding, guard, own_types, script, sight, states, together
+from remigrate.probe import between, folding, guard, own_types, script, sight, states, together
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 Key = Any  # tuple[str, str]: app label, migration name
-WAYS = ("compact", "compact+tail", "early", "faithful", "apart", "verbatim")
+WAYS = ("compact", "compact+tail", "between", "early", "faithful", "apart", "verbatim")
 
 
 class Old(NamedTuple):
@@ -114,7 +116,7 @@ class Rewriting:
             return "compact"
         after = olds[carried[0] :]
         if any(_changes_what_was_there(each.operation, after) for each in after):
-            return "early"
+            return "between"
         return "compact+tail"
 
     def _is_carried(self, old: Old) -> bool:
@@ -148,7 +150,7 @@ class Rewriting:
 
         Raises `Impossible` with the reason.
         """
-        if way in ("compact", "early"):
+        if way in ("compact", "between", "early"):
             self._demand_landed(members)
         if way in ("compact", "compact+tail"):
             return self._compact(way, members, before)
@@ -161,6 +163,9 @@ class Rewriting:
         atomic = atomic and way != "apart"
         label = members[0][0]
         operations = [old.operation for old in olds]
+        if way == "between":
+            operations = between.gathered([self._waiting(old) for old in olds], label)
+            operations = between.gathered(_optimized(operations, label), label)
         if way == "early":
             operations = folding.gathered(self._passable(olds), label)
         if way != "verbatim":
@@ -190,6 +195,12 @@ class Rewriting:
             else old.operation
             for old in olds
         ]
+
+    def _waiting(self, old: Old) -> Any:
+        if not isinstance(old.operation, migrations.RunPython):
+            return old.operation
+        tables = self._effects.get(old.key, {}).get(old.position, ())
+        return between.Waiting(old.operation, self._state_at(old).models, tables)
 
     def _state_at(self, old: Old) -> Any:
         """The project state that the operation's code sees."""
@@ -242,6 +253,7 @@ class Rewriting:
             raise Impossible("models of other apps would change with it")
         operations = [each for migration in found.get(label, ()) for each in migration.operations]
         _demand_free_tables(operations, start, label)
+        operations = between.gathered(operations, label)
         operations = list(MigrationOptimizer().optimize(operations, label))
         demand_state(operations, start, after, label)
         return operations

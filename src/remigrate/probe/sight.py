@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dis
 import inspect
+import re
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,27 @@ def far(code: Any) -> int:
     if names & _OF_THE_DATABASE or any(map(_calls_others, functions)):
         return DATABASE
     return ROWS
+
+
+def words(code: Any) -> set[str]:
+    """All that a function names, in lower case: attributes, arguments, and words in its texts."""
+    found: set[str] = set()
+    for each in _with_those_beside(code, []):
+        found |= _names(each.__code__).union(_texts(each.__code__))
+    # A lookup names several fields; a column may be called after one.
+    parts = {part for name in found for part in (name, *name.split("__"))}
+    return {part.lower() for name in parts for part in (name, re.sub("_id$", "", name))}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The words in a constant, or in those of code."""
+    if isinstance(value, str):
+        yield from re.findall(r"\w+", value)
+    elif isinstance(value, (tuple, frozenset)):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, types.CodeType):
+        yield from _texts(value.co_consts)
 
 
 def _with_those_beside(code: Any, seen: list[Any]) -> Iterator[Any]:

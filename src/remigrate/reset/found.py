@@ -53,7 +53,7 @@ def _app(ground: Ground, planned: Plan, app: str, ways: Mapping[Name, str]) -> A
         label,
         sum(1 for key in graph.files if key[0] == app and key in graph.nodes),
         len(segments),
-        "faithful" if how in ("early", "apart", "verbatim") else how,
+        "faithful" if how in ("between", "early", "apart", "verbatim") else how,
         ground.fork(app),
         any(s.written and not s.landed and s.members for s in segments),
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Name = tuple[str, str]
 
-WAYS = ("compact", "compact+tail", "early", "faithful", "apart", "verbatim")
+WAYS = ("compact", "compact+tail", "between", "early", "faithful", "apart", "verbatim")
 
 ROUNDS = 16
 """In which other ways, and other plans, are looked for; real projects take one to eight."""
