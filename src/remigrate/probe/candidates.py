@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
-from remigrate.probe import carrying, guarding, rewriting, script
+from remigrate.probe import carrying, guarding, rewriting, script, sharing
 from remigrate.probe.databases import ALIAS
 
 if TYPE_CHECKING:
@@ -79,8 +79,11 @@ def _written(
     candidate: rewriting.Candidate,
     gone: Mapping[str, str],
 ) -> dict[str, Any]:
-    migration = guarding.migration(segment, candidate.operations, candidate.atomic)
-    sources = {**gone, **guarding.module(segment)}
+    operations = candidate.operations
+    if candidate.way != "verbatim":
+        operations = sharing.shared(operations)
+    migration = guarding.migration(segment, operations, candidate.atomic)
+    sources = {**gone, **guarding.module(segment), **sharing.SOURCES}
     members = [tuple(key) for key in segment["members"]]
     return {
         "source": _plain(carrying.write(migration, sources)),

@@ -18,7 +18,7 @@ PARTS = (
     *("planting_values", "planting_checks", "planting_tables", "planting_rows", "planting"),
     *("catalogue", "contents", "scratch", "apart", "databases", "moving", "guard"),
     *("sight", "folding", "between", "states", "together", "own_types", "rewriting", "guarding"),
-    *("candidates", "recording", "proving", "resetting"),
+    *("sharing", "candidates", "recording", "proving", "resetting"),
 )
 """Of the probe, in the order in which they import each other."""
 _COPIES = 12
