@@ -17,6 +17,7 @@ _CHECK = ("base", "head", "index", "drift", "fix", "format", "output", "select",
           "fail-on", "explain-cache")  # fmt: skip
 _PROJECT = ("python", "settings", "manage")
 _GRAPH = ("head", "app", "drawing", "output")
+_PROJECTS = ("head", "listing", "output")
 _RESET = ("all", "path", "base", "strategy", "database", "keep-replaced", "guard",
           "accept-differences", "dry-run", "finish", "allow-dirty", "reset-format",
           "output")  # fmt: skip
@@ -31,6 +32,7 @@ examples:
   remigrate check --drift                and whether a migration is missing
   remigrate graph --app shop             a picture, to paste into a Markdown page
   remigrate reset shop --dry-run         what a short history of an app would be, with its proof
+  remigrate projects --format matrix     the projects of a monorepo, for a workflow's jobs
   remigrate demo                         see it find something, on a throwaway project
 
 remigrate COMMAND --help tells all of a command.
@@ -74,6 +76,20 @@ examples:
 exit codes:
   0 drawn   2 wrong usage or configuration, or no such app   3 repository cannot be read, or no
   Graphviz for svg   130 interrupted
+"""
+
+_OF_PROJECTS = """\
+A project is a folder with a manage.py and apps with migrations below it. The matrix is one line of
+JSON for the `strategy` of a job, with a job for each project: path and manage are inputs of the
+action. GitHub takes 256 jobs at the most.
+
+examples:
+  remigrate projects
+  remigrate projects services --format json
+  echo "matrix=$(remigrate projects --format matrix)" >> "$GITHUB_OUTPUT"
+
+exit codes:
+  0 listed   2 wrong usage or configuration   3 repository cannot be read   130 interrupted
 """
 
 _OF_RESET = """\
@@ -183,6 +199,9 @@ def parser() -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="the label of an app to reset (default: the apps with findings)",
     )
+    projects = _command(commands, "projects", _PROJECTS, "list the Django projects of a repository")
+    projects.epilog = _OF_PROJECTS
+    _path(projects)
     _command(commands, "demo", (), "watch it work on a throwaway repository, offline")
     return program
 

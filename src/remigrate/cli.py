@@ -242,6 +242,18 @@ def _graph(call: Call) -> int:
     return errors.OK
 
 
+def _projects(call: Call) -> int:
+    from remigrate import projects
+
+    options = call.options
+    repository = git.open_repository(options.path, call.environ)
+    watched = _Watched(disk_cache(call), call.say)
+    found = projects.find(repository, options, watched)
+    call.say.result(projects.rendered(found, options.listing), options.output)
+    _explain(call, repository, watched)
+    return errors.OK
+
+
 def _demo(call: Call) -> int:
     from remigrate import demo
 
@@ -293,6 +305,7 @@ def _reset(call: Call) -> int:
 _COMMANDS: dict[str, Callable[[Call], int]] = {
     "check": _check,
     "graph": _graph,
+    "projects": _projects,
     "reset": _reset,
     "demo": _demo,
 }

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "sarif", "github", "markdown")
 DRAWINGS = ("mermaid", "dot", "svg", "json")
+LISTINGS = ("text", "json", "matrix")
 RESET_FORMATS = ("text", "json")
 STRATEGIES = ("squash", "rebase", "merge", "fresh")
 
@@ -63,6 +64,7 @@ TABLE: tuple[Option, ...] = (
     # Named apart: `format` of the configuration is a report's, and means nothing to a picture.
     Option("drawing", "choice", "how to draw the graph; svg needs Graphviz", "mermaid", DRAWINGS,
            flag="format"),
+    Option("listing", "choice", "how to list the projects", "text", LISTINGS, flag="format"),
     Option("app", "labels", "only the app LABEL (repeatable)", (), metavar="LABEL",
            repeatable=True),
     Option("path", "text", "a work tree, or a folder in one (default: .)", metavar="PATH"),
@@ -131,6 +133,7 @@ class Options(NamedTuple):
     ignore: tuple[str, ...] = ()
     fail_on: str = "error"
     drawing: str = "mermaid"
+    listing: str = "text"
     app: tuple[str, ...] = ()
     all: bool = False
     strategy: str = "squash"

@@ -27,6 +27,10 @@ COMMANDS = {
         *("python", "settings", "manage"),
         *("no-cache", "quiet", "verbose", "color", "config", "help"),
     },
+    "projects": {
+        *("head", "format", "output"),
+        *("no-cache", "quiet", "verbose", "color", "config", "help"),
+    },
     "demo": {"no-cache", "quiet", "verbose", "color", "config", "help"},
 }
 
@@ -57,7 +61,9 @@ def test_the_help_of_a_command_has_its_options_with_their_words(
     heads = re.findall(r"^  (-.*?)(?:  |$)", listed, re.M)
     names = set(re.findall(r"--([a-z-]+)", " ".join(heads)))
     assert names == COMMANDS[command]
-    format_ = {"graph": "drawing", "reset": "reset-format"}.get(command, "format")
+    format_ = {"graph": "drawing", "projects": "listing", "reset": "reset-format"}.get(
+        command, "format"
+    )
     for flag in names - {"help", "no-cache", "no-drift", "no-guard"}:
         name = format_ if flag == "format" else flag
         option = options.BY_NAME[name]
