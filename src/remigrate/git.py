@@ -1,4 +1,4 @@
-"""Git: one small process for each question. GitPython is imported only to write, never to read.
+"""Git: one small process for each question; `clone` is for what is written.
 
 Nothing here changes a repository. Where git has to write objects to answer (merging two trees),
 they go to a folder of their own that is removed afterwards.
@@ -258,53 +258,3 @@ def has_commit(repository: Repository, sha: str) -> bool:
     """Whether the repository holds the commit `sha` (a full id)."""
     answer = repository.run("cat-file", "--batch-check", stdin=f"{sha}\n".encode())
     return answer.split()[1:2] == [b"commit"]
-
-
-class Scratch:
-    """A repository of our own making, through GitPython."""
-
-    def __init__(self, folder: str, branch: str) -> None:
-        import git  # a tenth of a second: only where something is written
-
-        self._folder = folder
-        self._author = git.Actor("Remigrate", "remigrate@localhost")
-        # Neither settings of the user nor the repository whose hook runs us have a say here.
-        own = {
-            "GIT_DIR": os.path.join(folder, ".git"),
-            "GIT_WORK_TREE": folder,
-            "GIT_INDEX_FILE": os.path.join(folder, ".git", "index"),
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_NOSYSTEM": "1",
-        }
-        git.Git(folder).init(initial_branch=branch, env=own)
-        self._repository = git.Repo(folder)
-        self._repository.git.update_environment(**own)
-
-    def commit(self, files: Mapping[str, str], message: str, removed: Iterable[str] = ()) -> str:
-        """Commit `files` (text by path), without those `removed`, on the current branch.
-
-        Returns the commit's id.
-        """
-        for path, text in files.items():
-            place = os.path.join(self._folder, path)
-            os.makedirs(os.path.dirname(place), exist_ok=True)
-            with open(place, "w", encoding="utf-8") as file:
-                file.write(text)
-        self._repository.index.add(list(files))
-        if gone := list(removed):
-            self._repository.index.remove(gone, working_tree=True)
-        return self._repository.index.commit(
-            message, author=self._author, committer=self._author, skip_hooks=True
-        ).hexsha
-
-    def branch(self, name: str, start: str) -> None:
-        """Make the branch `name` at `start` and check it out."""
-        self._repository.create_head(name, start).checkout()
-
-    def checkout(self, name: str) -> None:
-        """Check out a branch."""
-        self._repository.heads[name].checkout()
-
-    def close(self) -> None:
-        """End the processes that GitPython keeps."""
-        self._repository.close()

@@ -65,6 +65,16 @@ class Place(NamedTuple):
         return os.path.normpath(os.path.join(self.top, self.folder))
 
 
+class Workshop(NamedTuple):
+    """Where the project's code runs, when that is not where the user works."""
+
+    place: Place
+    databases: str
+    """Folder for SQLite's scratch databases, which the code may write to."""
+    servers: str
+    """Folder below which scratch servers may keep their data."""
+
+
 def ask(
     place: Place,
     command: str,

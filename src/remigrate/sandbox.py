@@ -20,7 +20,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from remigrate import bounded, closing, git, scratch
+from remigrate import bounded, closing, git, scratch, server_home
 from remigrate.errors import EnvironmentFailure
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class Sandbox:
         """Absolute; the only place that can be written to."""
         self.top = os.path.join(folder, "tree")
         """Top of the commit's files. What is there is hostile: follow no link of it."""
+        self.databases = os.path.join(folder, "databases")
+        """For scratch databases that are files."""
         self.environ = _environment(folder, environ) | dict(given)
         """The variables that the project's code gets."""
         self._names = frozenset((*self.environ, *_BUILDING))
@@ -114,7 +116,7 @@ def opened(
     with closing.closed(ground, base), scratch.folder(base) as folder:
         box = Sandbox(folder, given or {}, environ)
         scratch.write(repository, sha, box.top, UID)
-        for name in ("home", "tmp"):
+        for name in ("home", "tmp", "databases"):
             os.mkdir(os.path.join(folder, name), 0o700)
             os.chown(os.path.join(folder, name), UID, UID)
         os.chown(folder, UID, UID)
@@ -123,6 +125,23 @@ def opened(
             yield box
         finally:
             _end_all()
+
+
+@contextmanager
+def with_servers() -> Iterator[None]:
+    """Scratch servers may be started in this block; afterwards nothing of their user runs.
+
+    Whoever may do everything on a server may start programs as the user that it runs as. Only
+    for the action's container, where that user has no other processes.
+    """
+    account = server_home.account()
+    assert account is not None, "a sandbox is root's"
+    if _processes(account.uid):
+        raise _refusal([f"programs of user {account.uid} are running already"])
+    try:
+        yield
+    finally:
+        _end_all(account.uid)
 
 
 def _refuse_unless_possible(ground: closing.Ground) -> None:
@@ -293,29 +312,29 @@ def _assert_closed(box: Sandbox, ground: closing.Ground) -> None:
         raise _refusal(wrong or [f"its preflight ended with {output.code}"])
 
 
-def _end_all() -> None:
+def _end_all(uid: int = UID) -> None:
     """Kill what runs as the sandbox's user, in whatever session. Raises `closing.Unstoppable`.
 
     The dead count against the number of processes until somebody has heard of their end.
     """
     deadline = time.monotonic() + _PATIENCE
-    while found := _processes():
+    while found := _processes(uid):
         if time.monotonic() > deadline:
             if not any(found.values()):
                 return
             raise closing.Unstoppable("processes of the project's code could not be ended")
-        _kill_all()
+        _kill_all(uid)
         time.sleep(0.01)
 
 
-def _kill_all() -> None:
+def _kill_all(uid: int) -> None:
     """The kernel signals all of a user's processes at once, which no burst of forks outruns.
 
     With a real user of its own, the one who asks for it cannot be stopped by them meanwhile.
     """
     killer = os.fork()
     if not killer:
-        asker = (UID + 1, UID, UID + 1)
+        asker = (UID + 1, uid, UID + 1)
         with suppress(BaseException):
             os.setgroups([])
             os.setresuid(*asker)
@@ -325,10 +344,11 @@ def _kill_all() -> None:
     os.waitpid(killer, 0)
 
 
-def _processes() -> dict[int, bool]:
-    """Processes of the sandbox's user, and whether they live. Those that died as ours are buried.
+def _processes(uid: int = UID) -> dict[int, bool]:
+    """Processes of the sandbox's user (or another one), and whether they live.
 
-    In the container we are the first process: orphans become ours.
+    Those that died as ours are buried. In the container we are the first process: orphans become
+    ours.
     """
     found = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
@@ -337,7 +357,7 @@ def _processes() -> dict[int, bool]:
                 status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if str(UID) not in status["Uid"].split("\t"):
+        if str(uid) not in status["Uid"].split("\t"):
             continue
         # Of a process whose first thread has ended, the others go on under the name of a zombie.
         dead = status["State"].startswith(("Z", "X")) and int(status.get("Threads", "1")) <= 1

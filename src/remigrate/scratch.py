@@ -63,11 +63,14 @@ def _remove(made: str) -> None:
         raise EnvironmentFailure(f"the scratch folder {made} could not be removed")
 
 
-def write(repository: git.Repository, sha: str, top: str, owner: int) -> None:
+def write(
+    repository: git.Repository, sha: str, top: str, owner: int, *, links: bool = True
+) -> None:
     """Write the files of the commit `sha` into the new folder `top`, for the user `owner`.
 
-    Nobody else may reach `top` meanwhile. Submodules are left out. Raises `RepositoryFailure` for
-    paths that git itself would refuse, `EnvironmentFailure` for a tree beyond all measure.
+    Nobody else may reach `top` meanwhile. Submodules are left out, and links, too, unless `links`
+    are wanted. Raises `RepositoryFailure` for paths that git itself would refuse,
+    `EnvironmentFailure` for a tree beyond all measure.
     """
     files = list(_files(repository, sha))
     _measured(files)
@@ -76,9 +79,9 @@ def write(repository: git.Repository, sha: str, top: str, owner: int) -> None:
     try:
         for path in sorted(folders):
             os.makedirs(os.path.join(top, path), mode=0o700, exist_ok=True)
-        links = [file for file in files if not file.mode]
         _write_files(repository, [file for file in files if file.mode], top)
-        _write_links(repository, links, top)  # last: nothing is written through one of them
+        if links:  # last: nothing is written through one of them
+            _write_links(repository, [file for file in files if not file.mode], top)
     except (FileExistsError, NotADirectoryError) as error:
         raise RepositoryFailure(
             f"two files of the commit {sha} claim the same path", "git fsck tells which."

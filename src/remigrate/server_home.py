@@ -79,7 +79,8 @@ class Home(NamedTuple):
         return os.path.join(self.folder, "secret", "password")
 
 
-def _account() -> Account | None:
+def account() -> Account | None:
+    """Who runs the servers that this process starts; None for its own user."""
     if os.geteuid() != 0:
         return None
     for name in _ACCOUNTS:
@@ -92,12 +93,12 @@ def _account() -> Account | None:
 @contextmanager
 def opened(folder: str, environ: Mapping[str, str]) -> Iterator[Home]:
     """A new folder for one server, below `folder` or that for temporary files; then it is gone."""
-    account = _account()
-    base = _base(os.path.abspath(folder), environ, account)
+    user = account()
+    base = _base(os.path.abspath(folder), environ, user)
     with held(base, _FOLDER) as made:
         with _unless_impossible(made):
-            _furnish(made, account)
-        yield Home(made, account, _environment(made), secrets.token_hex(16))
+            _furnish(made, user)
+        yield Home(made, user, _environment(made), secrets.token_hex(16))
 
 
 @contextmanager

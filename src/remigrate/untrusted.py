@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from remigrate import building, closing, drift, sandbox
 from remigrate.errors import EnvironmentFailure, UsageFailure
 from remigrate.interpreters import Interpreter
 from remigrate.report.escape import plain_lines
+from remigrate.runtime import Workshop
 from remigrate.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from remigrate.check import Answer
     from remigrate.git import Repository
@@ -73,12 +75,7 @@ def with_drift(
     """Ask the project's Django. Raises `EnvironmentFailure` where that was demanded and failed."""
     if asked.wanted == "false" or (asked.wanted == "auto" and options.drift is False):
         return drift.Outcome(answer)
-    options = options._replace(
-        settings=asked.settings or options.settings,
-        manage=asked.manage or options.manage,
-        python=asked.python or options.python,
-        time_limit=min(options.time_limit, _MOST_SECONDS),
-    )
+    options = preferred(asked, options)
     ask = _on_host if environ.get(ON_HOST) else _in_sandbox
     try:
         found = ask(asked, options, repository, answer, environ)
@@ -90,6 +87,16 @@ def with_drift(
     return drift.Outcome(answer._replace(facts=facts), found.notices)
 
 
+def preferred(asked: Inputs, options: Options) -> Options:
+    """Inputs over ``[tool.remigrate]``, where both say how the project's code is run."""
+    return options._replace(
+        settings=asked.settings or options.settings,
+        manage=asked.manage or options.manage,
+        python=asked.python or options.python,
+        time_limit=min(options.time_limit, _MOST_SECONDS),
+    )
+
+
 def _in_sandbox(
     asked: Inputs,
     options: Options,
@@ -97,6 +104,22 @@ def _in_sandbox(
     answer: Answer,
     environ: Mapping[str, str],
 ) -> drift.Answer:
+    with workshop(asked, options, repository, answer, environ) as found:
+        return drift.ask(found.place, View())
+
+
+@contextmanager
+def workshop(
+    asked: Inputs,
+    options: Options,
+    repository: Repository,
+    answer: Answer,
+    environ: Mapping[str, str],
+) -> Iterator[Workshop]:
+    """A sandbox with the commit of `answer` and an environment for it, while the block lasts.
+
+    Raises `EnvironmentFailure` where either cannot be had.
+    """
     assert answer.head is not None
     if not answer.project.roots and not options.manage:
         raise EnvironmentFailure("no manage.py was found", "Name it with the input manage.")
@@ -108,7 +131,8 @@ def _in_sandbox(
         built = building.build(box, place.folder, asked.wish)
         if built is not None:
             place = place._replace(interpreter=Interpreter((built.python,), built.why))
-        return drift.ask(place, View())
+        with sandbox.with_servers():
+            yield Workshop(place, box.databases, sandbox.BASE)
 
 
 def _place(options: Options, repository: Repository, answer: Answer, box: sandbox.Sandbox) -> Place:

@@ -158,7 +158,6 @@ def test_what_is_on_a_branch_is_asked_without_the_jobs_variables(
     [
         ("pull_request", "refs/pull/1/merge"),
         ("pull_request_target", "refs/heads/main"),
-        ("issue_comment", "refs/heads/main"),
         ("workflow_run", "refs/heads/main"),
         ("merge_group", "refs/heads/gh-readonly-queue/main/pr-1"),
         ("push", "refs/tags/v1"),

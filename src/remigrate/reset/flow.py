@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import tempfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from remigrate import drift, errors, git, runtime, server_home, servers
 from remigrate.outcome import ChangedFile, Check, Reset
@@ -16,9 +16,9 @@ from remigrate.view import View
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from remigrate.console import Console
     from remigrate.load import Cache
     from remigrate.options import Options
+    from remigrate.reset.file_change import FileChange
     from remigrate.reset.found import Found
     from remigrate.reset.ground import Ground
 
@@ -30,12 +30,29 @@ _FAREWELL = 60.0
 """Seconds for dropping scratch databases."""
 
 
+class Voice(Protocol):
+    """Where the flow says what it does."""
+
+    def progress(self, text: str) -> None: ...
+    def remark(self, text: str) -> None: ...
+    def warn(self, text: str, hint: str = "") -> None: ...
+
+
+class Worked(NamedTuple):
+    """What a reset comes to, before anything is written."""
+
+    reset: Reset
+    changes: tuple[FileChange, ...]
+    """What may be written; nothing where the proof is not good enough."""
+
+
 class Asked:
     """The project's Django, with scratch databases for it; used in a ``with`` block."""
 
     def __init__(
         self,
         place: runtime.Place,
+        workshop: runtime.Workshop | None,
         options: Options,
         environ: Mapping[str, str],
         warn: Callable[[str, str], None],
@@ -43,6 +60,7 @@ class Asked:
         limits = place.limits._replace(seconds=options.migrate_time_limit, output=_OUTPUT)
         self._place = place._replace(limits=limits, patience="migrate-time-limit")
         self._environ, self._warn = environ, warn
+        self._workshop = workshop
         self._token = secrets.token_hex(4)
         self._named = servers.named(options.database) if options.database else {}
         self._servers: dict[str, Any] = dict(self._named)
@@ -51,16 +69,22 @@ class Asked:
         self._lag: list[Any] = []
 
     def __enter__(self) -> Asked:
+        if self._workshop:
+            databases, self._folder = self._workshop.databases, self._workshop.servers
+        else:
+            databases = self._folder = self._held()
+        if not self._named:
+            self._servers["sqlite"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": databases}
+        return self
+
+    def _held(self) -> str:
         try:
             held = server_home.held(tempfile.gettempdir(), _PREFIX)
-            self._folder = folder = self._ends.enter_context(held)
+            return self._ends.enter_context(held)
         except servers.NoServer as error:
             raise errors.EnvironmentFailure(
                 f"there is no place for scratch databases: {error}", "Name a folder: TMPDIR=…"
             ) from error
-        if not self._named:
-            self._servers["sqlite"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": folder}
-        return self
 
     def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
         try:
@@ -125,36 +149,61 @@ def run(
     options: Options,
     environ: Mapping[str, str],
     cache: Cache,
-    say: Console,
+    say: Voice,
 ) -> Reset:
     """Reset the apps that `options` ask for. Files are written when the proof holds, or never."""
     # A bare repository is refused by the survey.
     if repository.top and (recovered := writing.recover(repository.top, environ)):
         say.remark(recovered)
+    reset, changes = worked_out(repository, options, environ, cache, say)
+    if options.dry_run or not changes:
+        return reset
+    assert repository.top
+    writing.write(repository.top, changes, environ)
+    return reset._replace(written=True)
+
+
+def worked_out(
+    repository: git.Repository,
+    options: Options,
+    environ: Mapping[str, str],
+    cache: Cache,
+    say: Voice,
+    workshop: runtime.Workshop | None = None,
+) -> Worked:
+    """The reset that `options` ask for, proved; nothing is written.
+
+    The project's code runs in the `workshop`, or else as the user's own.
+    """
     start = ground.survey(repository, options, cache)
-    place = drift.find(repository, start.project, options._replace(drift=True), environ)
-    with Asked(place, options, environ, say.warn) as asked:
+    if workshop:
+        place = workshop.place
+    else:
+        place = drift.find(repository, start.project, options._replace(drift=True), environ)
+    with Asked(place, workshop, options, environ, say.warn) as asked:
         if options.finish or options.strategy in ("rebase", "merge"):
             found = keeping.run(start, options, asked, say.progress)
         else:
-            found = _squashed(start, options, place, asked, environ, say)
-    return _concluded(start, options, found, environ)
+            # What formats is run as the user, so the environment must be the user's.
+            python = None if workshop else place.interpreter.argv[0]
+            found = _squashed(start, options, (place.folder, python), asked, environ, say)
+    return _concluded(start, options, found)
 
 
 def _squashed(
     start: Ground,
     options: Options,
-    place: runtime.Place,
+    project: tuple[str, str | None],
     asked: Asked,
     environ: Mapping[str, str],
-    say: Console,
+    say: Voice,
 ) -> Found:
+    """`project` is its folder, and the interpreter beside which its formatter may be."""
     note = ""
 
     def formatted(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
         nonlocal note
-        python = place.interpreter.argv[0]
-        done, note = formatting.formatted(start.top, place.folder, python, files, environ)
+        done, note = formatting.formatted(start.top, *project, files, environ)
         return done
 
     def remark(text: str) -> None:
@@ -167,12 +216,10 @@ def _squashed(
     return found
 
 
-def _concluded(start: Ground, options: Options, found: Found, environ: Mapping[str, str]) -> Reset:
+def _concluded(start: Ground, options: Options, found: Found) -> Worked:
     checks: tuple[Check, ...] = found.judgement.checks if found.judgement else ()
     wanted = bool(found.changes) and _may_be_written(checks, options)
-    if wanted and not options.dry_run:
-        writing.write(start.top, found.changes, environ)
-    return Reset(
+    reset = Reset(
         options.strategy,  # type: ignore[arg-type]
         start.base,
         found.apps,
@@ -180,7 +227,7 @@ def _concluded(start: Ground, options: Options, found: Found, environ: Mapping[s
         checks,
         (*found.warnings, *start.unreached),
         found.refused,
-        wanted and not options.dry_run,
+        False,
         options.dry_run,
         start.start,
         options.guard and not options.keep_replaced and options.strategy == "squash",
@@ -193,6 +240,7 @@ def _concluded(start: Ground, options: Options, found: Found, environ: Mapping[s
         changes.diff(found.changes) if options.dry_run else "",
         found.idle,
     )
+    return Worked(reset, tuple(found.changes) if wanted else ())
 
 
 def _may_be_written(checks: Collection[Check], options: Options) -> bool:

@@ -1,0 +1,170 @@
+"""The real container at work on a pull request, from the conflict to the green check."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from remigrate import marks
+from remigrate.local_github import events
+from remigrate.local_github.records import BOT, Token
+from remigrate.local_github.server import LocalGitHub
+from tests.bot.story import BOT_MAY, Story
+from tests.container import hostile
+from tests.container.runner import Run, Runner
+from tests.container.test_sandbox import VARIABLES
+from tests.octokit.description import published
+
+pytestmark = pytest.mark.needs("container")
+READS = {"contents": "read", "pull-requests": "read"}
+
+
+class Job:
+    """A job on a runner, for an event of our own GitHub."""
+
+    def __init__(self, story: Story, runner: Runner) -> None:
+        self.story, self._runner = story, runner
+        self.token = ""
+        """Another one than that of the job."""
+        for folder in runner.mounts().values():
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def run(
+        self,
+        name: str,
+        payload: dict[str, Any],
+        permissions: Mapping[str, Any] = BOT_MAY,
+        **inputs: str,
+    ) -> Run:
+        hub = self.story.hub
+        more = {
+            "GITHUB_SERVER_URL": hub.url,
+            "GITHUB_API_URL": hub.api_url,
+            "INPUT_TOKEN": self.token or hub.token(permissions),
+            **dict.fromkeys(VARIABLES, hostile.PLANTED),
+        }
+        return self._runner.run(
+            payload, sha=self.story.branch("main"), name=name, inputs=inputs, more=more
+        )
+
+    def check(self, number: int = 1, action: str = "synchronize") -> Run:
+        """The check of a pull request, after actions/checkout."""
+        _, pull = self.story.hub.state.pull(number)
+        payload = events.pull_request(self.story.hub.shapes, number, action, "ada")
+        runner = self._runner._replace(
+            folder=self._runner.folder / f"check-{os.urandom(4).hex()}",
+            origin=self._runner.origin._replace(folder=self.story.hub.state.repository.folder),
+        )
+        runner.checkout(pull.test_merge)
+        return Job(self.story, runner).run(
+            "pull_request", payload, {"contents": "read", "pull-requests": "write"}
+        )
+
+    def order(self, body: str, permissions: Mapping[str, Any] = BOT_MAY, **inputs: str) -> Run:
+        """Ada comments."""
+        said = self.story.hub.state.comment(1, body, by="ada")
+        payload = events.issue_comment(self.story.hub.shapes, said.id)
+        return self.run("issue_comment", payload, permissions, **inputs)
+
+
+@pytest.fixture
+def job(tmp_path: Path, runner: Runner) -> Iterator[Job]:
+    description = published()
+    check = None if description is None else description.check
+    with LocalGitHub("octo/shop", folder=tmp_path / "github", check=check) as hub:
+        yield Job(Story.begun(hub, tmp_path), runner)
+
+
+def reports(story: Story) -> list[str]:
+    said = story.hub.state.comments.values()
+    return [each.body for each in said if each.author == BOT and marks.REPORT in each.body]
+
+
+def test_a_conflict_is_found_settled_and_gone(job: Job) -> None:
+    story = job.story
+    found = job.check()
+    assert found.code == 1, found.log
+    assert "RM101" in reports(story)[0]
+    assert marks.reported(reports(story)[0]) == story.head
+
+    settled = job.order("/reset-migrations")
+    assert settled.code == 0, settled.log
+    assert settled.outputs["decision"] == "pushed"
+    assert story.reactions() == ["rocket"]
+    [ours] = story.proposals()
+    assert settled.outputs["reset-pull-request"].endswith(f"/pull/{ours}")
+    assert story.files(story.branch("remigrate/pr-1")) == {
+        "shop/migrations/0003_discount.py",
+        "shop/migrations/0003_stock.py",
+        "shop/migrations/0004_discount.py",
+    }
+
+    story.hub.state.merge(ours, by="ada")
+    green = job.check()
+    assert green.code == 0, green.log
+    assert len(reports(story)) == 1
+    assert "✅" in reports(story)[0]
+
+
+def test_two_jobs_and_the_one_that_runs_code_cannot_write(job: Job) -> None:
+    job.story.reported()
+    planned = job.order("/reset-migrations", READS, mode="plan", plan="plan.json")
+    assert planned.code == 0, planned.log
+    assert planned.outputs["plan"] == "plan.json"
+    assert not job.story.answers()
+    said = max(job.story.hub.state.comments)
+    payload = events.issue_comment(job.story.hub.shapes, said)
+    applied = job.run("issue_comment", payload, mode="apply", plan="plan.json")
+    assert applied.outputs["decision"] == "pushed", applied.log
+    assert job.story.proposals() == [2]
+
+
+TAKES_ALL = """\
+import json
+import hostile
+
+hostile.main()
+raise RuntimeError("got " + json.dumps(hostile.got))
+"""
+
+
+def test_a_hostile_project_gets_no_token_and_nothing_tells_one(job: Job) -> None:
+    story = job.story
+    files = {"settings.py": TAKES_ALL, "hostile.py": Path(hostile.__file__).read_text()}
+    story.hub.state.push("topic", files, "Evil", by="eve")
+    token = f"{hostile.PLANTED}-token"
+    story.hub.state.tokens[token] = Token(token, BOT, contents="write", pull_requests="write")
+    job.token = token
+    run = job.order(f"/reset-migrations sha={story.head[:12]}")
+
+    assert run.outputs["decision"] == "failed", run.log
+    assert "got []" in story.answers()[0]
+    assert story.reactions() == ["-1"]
+    assert not story.branch("remigrate/pr-1")
+    objects = subprocess.run(
+        ["git", "cat-file", "--batch-all-objects", "--batch", "--unordered"],
+        cwd=story.hub.state.repository.folder,
+        capture_output=True,
+        check=True,
+    ).stdout
+    said = (story.hub.state.issues, story.hub.state.comments)
+    told = repr((run.log, run.outputs, run.summary, *said, objects))
+    assert token not in told
+    left = [path for path in run.runner.folder.rglob("*") if path.is_file()]
+    assert not any(token.encode() in path.read_bytes() for path in left)
+
+
+def test_our_pull_request_goes_with_the_one_that_it_is_for(job: Job) -> None:
+    job.story.reported()
+    job.order("/reset-migrations")
+    job.story.hub.state.close(1)
+    payload = events.pull_request(job.story.hub.shapes, 1, "closed", "ada")
+    gone = job.run("pull_request", payload)
+    assert gone.outputs["decision"] == "cleaned-up", gone.log
+    assert not job.story.proposals()
+    assert not job.story.branch("remigrate/pr-1")
