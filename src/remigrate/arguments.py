@@ -202,7 +202,7 @@ def parser() -> argparse.ArgumentParser:
     projects = _command(commands, "projects", _PROJECTS, "list the Django projects of a repository")
     projects.epilog = _OF_PROJECTS
     _path(projects)
-    _command(commands, "demo", (), "watch it work on a throwaway repository, offline")
+    _command(commands, "demo", ("bot",), "watch it work on a throwaway repository, offline")
     return program
 
 

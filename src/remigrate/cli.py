@@ -255,6 +255,10 @@ def _projects(call: Call) -> int:
 
 
 def _demo(call: Call) -> int:
+    if call.options.bot:
+        from remigrate import demo_bot
+
+        return demo_bot.run(call.say, call.environ)
     from remigrate import demo
 
     return demo.run(call.say, call.environ)

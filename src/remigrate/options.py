@@ -91,6 +91,7 @@ TABLE: tuple[Option, ...] = (
            flag="format"),
     Option("migrate-time-limit", "number", "seconds that one `migrate` of an empty database may "
            "take in a proof", 3600, in_file=True),
+    Option("bot", "flag", "the bot's story: a comment, and what becomes of it", False),
     Option("migration-modules", "table", "app label to migrations folder", {}, in_file=True),
     Option("cache", "flag", "remember what files say between runs", True),
     Option("color", "choice", "colours in text", "auto", ("auto", "always", "never"), in_file=True),
@@ -146,6 +147,7 @@ class Options(NamedTuple):
     allow_dirty: bool = False
     reset_format: str = "text"
     migrate_time_limit: int = 3600
+    bot: bool = False
     migration_modules: Mapping[str, str] = {}
     cache: bool = True
     color: str = "auto"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from remigrate import chatops, check, clone, event, marks, options, rehearsal
+from remigrate import demo_shop as project
 from remigrate.chatops import Result
 from remigrate.event import Event, Grant
 from remigrate.git import Repository
@@ -21,7 +22,6 @@ from remigrate.local_github.server import LocalGitHub
 from remigrate.memory import NoCache
 from remigrate.rehearsal import Voice
 from remigrate.reset import flow
-from tests.bot import project
 
 BOT_MAY: dict[str, Access] = {"contents": "write", "pull-requests": "write"}
 HASTE = Pace(0.0, (0.01, 0.02, 0.05), 5.0, 0.05)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from remigrate import check, git
+from remigrate import demo_shop as project
 from remigrate.memory import NoCache
 from remigrate.rules import ALL
-from tests.bot import project
 from tests.bot.story import Story, run
 
 OURS = "remigrate/pr-1"

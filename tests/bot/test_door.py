@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import pytest
 
 from remigrate import action, marks, untrusted
+from remigrate import demo_shop as project
 from remigrate.github import Pace
 from remigrate.handover import Handover, encoded, packed
 from remigrate.local_github import events
 from remigrate.local_github.records import BOT
 from remigrate.outcome import AppReset, Reset
-from tests.bot import project
 from tests.bot.story import BOT_MAY, HASTE, Story, run
 
 READS = {"contents": "read", "pull-requests": "read"}

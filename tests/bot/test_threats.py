@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from remigrate import chatops, handover, marks, rehearsal
+from remigrate import demo_shop as project
 from remigrate.check import Answer
 from remigrate.errors import Failure
 from remigrate.git import Repository
@@ -22,7 +23,6 @@ from remigrate.options import Options
 from remigrate.rehearsal import Voice
 from remigrate.reset.file_change import FileChange
 from remigrate.reset.flow import Worked
-from tests.bot import project
 from tests.bot.story import Story, run, unboxed
 
 OURS = "remigrate/pr-1"

@@ -80,3 +80,21 @@ def test_it_works_inside_of_a_hook_of_another_repository(tmp_path: Path) -> None
     assert ran == demo(tmp_path)
     assert other.git("log", "--oneline", "--all") == before
     assert other.git("status", "--short") == ""
+
+
+def test_the_bots_story_ends_with_a_green_check(tmp_path: Path) -> None:
+    ran = demo(tmp_path, "--bot")
+    assert (ran.code, ran.err) == (0, "")
+    told = [part.partition("\n")[0] for part in re.split(r"\n\n  (?! )(?!│)", ran.out)[1:]]
+    assert told == [
+        "github-actions[bot]",
+        "ada",
+        "github-actions[bot]",
+        "#2 Rebase migrations of shop for #1",
+        "github-actions[bot]",
+    ]
+    assert "│ ### ❌ Migrations: 1 error" in ran.out
+    assert "│ /reset-migrations\n" in ran.out
+    assert "│ 🚀 I opened #2" in ran.out
+    assert "│ ### ✅ Migrations: no problem found" in ran.out
+    assert "<!--" not in ran.out

@@ -31,7 +31,7 @@ COMMANDS = {
         *("head", "format", "output"),
         *("no-cache", "quiet", "verbose", "color", "config", "help"),
     },
-    "demo": {"no-cache", "quiet", "verbose", "color", "config", "help"},
+    "demo": {"bot", "no-cache", "quiet", "verbose", "color", "config", "help"},
 }
 
 
