@@ -81,6 +81,11 @@ def main(environ: Mapping[str, str]) -> int:
         sys.stdout.write(f"::error title=Remigrate::{shorten(said, _ERROR_LIMIT, command_data)}\n")
         _outputs(environ, {"decision": "failed", "reason": str(error)})
         return error.exit_code
+    except KeyboardInterrupt:
+        why = "the job was cancelled"
+        sys.stdout.write(f"::error title=Remigrate::{why}\n")
+        _outputs(environ, {"decision": "failed", "reason": why})
+        return errors.INTERRUPTED
     except Exception:  # noqa: BLE001 - a bug of ours, said as such; it may hold the project's words
         import traceback
 
@@ -129,12 +134,13 @@ def _bot(environ: Mapping[str, str], event: events.Event) -> int:
         sys.stdout.write(f"Nothing to do: {grant.reason}.\n")
         _outputs(environ, {"decision": "nothing", "reason": grant.reason})
         return errors.OK
-    from remigrate import bot
+    from remigrate import bot, ending
 
     workspace = os.path.realpath(environ.get("GITHUB_WORKSPACE", "."))
     plan = _input(environ, "plan") or _private(workspace, "plan.json")
     place = _inside(workspace, plan)
-    result, text = bot.run(event, grant, lambda name: _input(environ, name), environ, place)
+    with ending.by_signals():
+        result, text = bot.run(event, grant, lambda name: _input(environ, name), environ, place)
     if text:
         _write(workspace, plan, text)
     _outputs(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
@@ -12,7 +11,7 @@ from remigrate import __version__, arguments, console, errors, git
 from remigrate.options import Configuration, Options, from_file, merged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from remigrate.load import Cache
     from remigrate.model import Report
@@ -264,32 +263,14 @@ def _demo(call: Call) -> int:
     return demo.run(call.say, call.environ)
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _ending_by_signals() -> Iterator[None]:
-    """Scratch servers and folders go with us, also when the terminal is closed (but for nohup)."""
-    import signal
-
-    ends = (signal.SIGTERM, signal.SIGHUP)
-    heard = [each for each in ends if signal.getsignal(each) != signal.SIG_IGN]
-    before = {each: signal.signal(each, _interrupt) for each in heard}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
 def _reset(call: Call) -> int:
+    from remigrate import ending
     from remigrate.report import reset_json, reset_text
     from remigrate.reset import asked, flow
 
     options = call.options
     asked.demand_sense(options, call.configuration.values)
-    with _ending_by_signals():
+    with ending.by_signals():
         repository = git.open_repository(options.path, call.environ)
         found = flow.run(repository, options, call.environ, disk_cache(call), call.say)
         call.say.done()

@@ -11,7 +11,9 @@ import pytest
 
 from remigrate import check, git
 from remigrate import demo_shop as project
+from remigrate.errors import EnvironmentFailure
 from remigrate.memory import NoCache
+from remigrate.reset.flow import Worked
 from remigrate.rules import ALL
 from tests.bot.story import Story, run
 
@@ -182,3 +184,22 @@ def test_workflows_that_may_not_open_pull_requests_leave_the_branch_and_a_link(
     assert "/compare/topic...remigrate/pr-1?expand=1" in story.answers()[0]
     assert "Allow GitHub Actions to create and approve pull requests" in story.answers()[0]
     assert story.reactions() == ["-1"]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KeyboardInterrupt(), "👎 The job was cancelled. Nothing was pushed"),
+        (ZeroDivisionError(), "👎 This is a bug of Remigrate, and nothing was pushed."),
+        (EnvironmentFailure("no room", "Make some."), "👎 no room. Nothing was pushed."),
+    ],
+)
+def test_whatever_ends_it_there_is_an_answer(story: Story, error: BaseException, told: str) -> None:
+    def work(repository: object, wanted: object, answer: object, say: object) -> Worked:
+        raise error
+
+    with pytest.raises(type(error)):
+        story.order("/reset-migrations", work=work)
+    assert story.answers()[0].startswith(told)
+    assert story.reactions() == ["-1"]
+    assert not story.branch(OURS)
