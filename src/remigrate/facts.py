@@ -20,6 +20,8 @@ GUARD = "stop_if_lagging"
 more, in `guard.NAME`."""
 GUARD_OPERATION = "RunWithoutModels"
 """Name of the class that calls it, which stands in the same file."""
+MARK, UNMARK = "mark_as_made_anew", "unmark_as_made_anew"
+"""Names of functions that note, for a guard further on, that a migration has run."""
 
 
 class Landed(NamedTuple):

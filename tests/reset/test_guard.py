@@ -257,6 +257,72 @@ def test_a_guard_of_a_squash_under_a_new_name_stops_nobody_else(
 BLOG = ("blog", "0001_squashed")
 
 
+SECOND = ("shop", "0002_squashed_0003_b")
+ADDED = "".join(f', ("{name}", models.IntegerField(null=True))' for name in ("a", "b"))
+
+
+def entered(before: str, *more: str) -> dict[str, str]:
+    """Two squashes; the second asks for the mark of the first, which may be called otherwise."""
+    replaces = "    replaces = {!r}\n".format
+    above = f"\n\n{{}}\n\n{guard.operation()}\n".format
+    first = migration(
+        operations=f"{OLD['_0001_initial'].partition('operations = ')[2].strip()[:-1]},"
+        f" {guard.marking()}]",
+        above=above(guard.mark(SECOND)),
+        more=replaces([("shop", "0001_initial"), *(("shop", name) for name in more)]),
+    )
+    fields = [
+        OLD[name].partition("operations = [")[2].strip()[:-1] for name in ("_0002_a", "_0003_b")
+    ]
+    second = migration(
+        before,
+        operations=f"[{guard.call(name=guard.ENTRANCE)}, {', '.join(fields)}]",
+        above=above(guard.entrance(SECOND, "0001_first", MESSAGE)),
+        more=replaces([("shop", "0002_a"), ("shop", "0003_b")]),
+    )
+    return {f"_{before}": first, "_0002_squashed_0003_b": second}
+
+
+@pytest.mark.parametrize("to", ["", "0001_first"])
+def test_a_database_is_stopped_between_two_squashes_but_a_new_one_is_not(
+    django: Interpreter, to: str
+) -> None:
+    files = entered("0001_first")
+    at(django, "0001_initial").migrations(**files)
+    said = migrate(django)
+    assert said == (
+        f"{guard.BEHIND} it lacks shop.0002_a, one of 2 migrations that shop.{SECOND[1]}"
+        f" replaces. {MESSAGE}"
+    )
+    assert django.run(COLUMNS) == ["id"]
+    django.run("fresh()")
+    assert migrate(django, to) == ""
+    assert migrate(django) == ""
+    assert migrate(django, "0001_first") == ""
+    assert migrate(django) == ""
+    assert django.run(COLUMNS) == ["a", "b", "id"]
+
+
+@pytest.mark.parametrize("more", [(), ("0001_first",)])
+def test_a_mark_that_nothing_makes_any_more_is_not_asked_for(
+    django: Interpreter, more: tuple[str, ...]
+) -> None:
+    """The first squash was squashed again, by whatever tool, and the second stays as it is."""
+    files = entered("0001_again", "0001_first")
+    files = {name: text.replace(guard.marking(), "") for name, text in files.items()}
+    if more:
+        files["_0001_first"] = migration()
+    django.migrations(**files)
+    assert migrate(django) == ""
+    assert django.run(COLUMNS) == ["a", "b", "id"]
+
+
+def test_a_mark_fits_its_column(django: Interpreter) -> None:
+    long = "0" * 250
+    assert f'"before {long[:237]}: made anew"' in guard.mark(("shop", long))
+    assert len(f"before {long[:237]}: made anew") == 255
+
+
 @pytest.mark.parametrize("behind", [False, True])
 def test_a_guard_may_ask_for_squashes_of_several_apps(django: Interpreter, behind: bool) -> None:
     blog = {

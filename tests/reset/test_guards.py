@@ -6,10 +6,10 @@ import ast
 
 import pytest
 
-from remigrate.facts import GUARD
+from remigrate.facts import GUARD, GUARD_OPERATION, MARK, UNMARK
 from remigrate.probe import guard
 from remigrate.reader import operations, parse
-from remigrate.reset.guards import guarded, is_guard_alone
+from remigrate.reset.guards import guarded, is_guard_alone, marked
 from remigrate.reset.page import Uneditable
 from remigrate.rules import landed_edited, unguarded_squash
 from tests.reset.interpreter import Interpreter
@@ -31,6 +31,16 @@ def test_the_guard_has_one_name() -> None:
     (function,) = ast.parse(guard.source([SQUASH], MESSAGE)).body
     assert isinstance(function, ast.FunctionDef)
     assert function.name == guard.NAME == GUARD
+    mark, unmark, kind = ast.parse(guard.mark(SQUASH) + guard.operation()).body
+    assert isinstance(mark, ast.FunctionDef)
+    assert isinstance(unmark, ast.FunctionDef)
+    assert isinstance(kind, ast.ClassDef)
+    assert (mark.name, guard.MARK) == (MARK, MARK)
+    assert (unmark.name, guard.UNMARK) == (UNMARK, UNMARK)
+    assert (kind.name, guard.OPERATION) == (GUARD_OPERATION, GUARD_OPERATION)
+    (entrance,) = ast.parse(guard.entrance(SQUASH, "0001_a", MESSAGE)).body
+    assert isinstance(entrance, ast.FunctionDef)
+    assert entrance.name == guard.ENTRANCE
 
 
 def kind(value: str, attribute: str = "operations") -> str:
@@ -274,6 +284,52 @@ def test_a_list_that_is_not_written_out_gets_the_guard_behind_all_that_makes_it(
     ends = (", *operations]", ", *locals().get('operations', ())]")
     assert ast.unparse(last.value).endswith(ends)
     assert text.rstrip("\n").rpartition("\n")[2] in found
+
+
+# A mark
+
+BEFORE = "before {}: made anew".format
+ROWS = """
+rows = select("SELECT name FROM django_migrations WHERE name LIKE '%made anew'")
+value = [row[0] for row in rows]
+"""
+
+
+def mark(source: str, squash: tuple[str, str] = SQUASH) -> str:
+    return marked(source.encode(), squash).decode()
+
+
+@pytest.mark.parametrize("shape", WRITTEN)
+def test_a_mark_stands_behind_the_guard_and_counts_as_no_change(shape: str) -> None:
+    old = operations(_tree(SHAPES[shape]))
+    for text in (mark(SHAPES[shape]), mark(insert(SHAPES[shape])), insert(mark(SHAPES[shape]))):
+        new = operations(_tree(text))
+        ours = [guard.NAME, guard.MARK] if guard.NAME in text else [guard.MARK]
+        assert [each.code for each in new[: len(ours)]] == ours
+        assert [each.name for each in new[len(ours) :]] == [each.name for each in old]
+        assert text.count(f"class {guard.OPERATION}(") == 1
+        assert text.count("\n") == text.count("\r\n") or "\r" not in text
+        clean(
+            landed_edited,
+            app(_1_a=migration()) | {"shop/migrations/0003_c.py": text},
+            app(_1_a=migration()) | {"shop/migrations/0003_c.py": SHAPES[shape]},
+        )
+
+
+@pytest.mark.parametrize("shape", sorted(SHAPES))
+def test_a_mark_is_made_for_the_squash_of_the_last_reset_and_goes_when_undone(
+    process: Interpreter, shape: str
+) -> None:
+    source = SHAPES[shape].replace("RunSQL('')", "RunSQL('', '')")
+    text = mark(mark(source, ("shop", "0009_of_an_earlier_one")), SQUASH)
+    assert "0009" not in text
+    process.forget()
+    process.run("fresh()")
+    process.migrations(**NEW, _0003_c=text)
+    assert process.run(MIGRATE, to=[]) == ""
+    assert process.run(ROWS) == [BEFORE(SQUASH[1])]
+    assert process.run(MIGRATE, to=["shop", SQUASH[1]]) == ""
+    assert process.run(ROWS) == []
 
 
 # Migrations that do nothing else

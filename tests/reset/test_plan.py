@@ -709,3 +709,51 @@ def test_a_refused_app_is_walked_as_one_that_stays() -> None:
     plan = make(tree)
     assert "b.9" in why(plan, "b")
     assert ("b.1", "0002_price", "0001_squashed_0003_stock") in changes(plan)
+
+
+# Between two squashes of an app
+
+LEANING = {
+    "a": {
+        **chain("a", "0001_a", "0002_b"),
+        "0003_c": d("a.0002_b", "b.0001_x"),
+        "0004_d": d("a.0003_c"),
+    },
+    "b": {"0001_x": d("a.0002_b")},
+}
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_squash_leaves_a_mark_for_the_next_one_of_its_app(keep: bool) -> None:
+    """Also where the files are kept: Django runs a squash of which nothing is applied."""
+    plan = make(LEANING, "a", keep_replaced=keep)
+    first, second = [s for s in plan.segments if s.members]
+    assert (first.after, first.marks) == (None, second.key)
+    assert (second.after, second.marks) == (first.key, None)
+    assert plan.marked == ()
+
+
+@pytest.mark.parametrize("options", [{"guard": False}, {"strategy": "fresh"}])
+def test_no_mark_is_left_where_nobody_is_to_be_stopped(options: dict[str, Any]) -> None:
+    plan = make(LEANING, "a", **options)
+    assert {(s.after, s.marks) for s in plan.segments} == {(None, None)}
+
+
+def test_the_first_migration_of_an_app_leaves_a_mark_if_it_stays() -> None:
+    """Not one that stays further on: that runs on a database with rows as well."""
+    tree = {"a": chain("a", "0001_a", "0002_b", "0003_c", "0004_d")}
+    plan = make(tree, fixed=[key("a", "0001_a"), key("a", "0002_b")])
+    (squash,) = [s for s in plan.segments if s.written and s.members]
+    assert squash.after == key("a", "0001_a")
+    assert plan.marked == ((key("a", "0001_a"), squash.key),)
+    plan = make(
+        {"a": chain("a", *(f"000{at}_x" for at in range(1, 6)))}, fixed=[key("a", "0003_x")]
+    )
+    first, second = [s for s in plan.segments if s.written and s.members]
+    assert (first.marks, second.after, plan.marked) == (second.key, first.key, ())
+
+
+def test_what_has_not_landed_asks_for_no_mark() -> None:
+    landed = ["a.0001_a", "a.0002_b", "b.0001_x"]
+    plan = make(LEANING, "a", landed=landed)
+    assert {(s.after, s.marks) for s in plan.segments} == {(None, None)}

@@ -486,6 +486,10 @@ def test_where_replaced_files_are_kept_it_has_to_go_all_the_way() -> None:
         "failed",
         f"stopped: {BEHIND} it lacks x",
     )
+    said = f"{BEHIND} it lacks shop.0003"
+    later = kept._replace(marked=frozenset({"shop"}))
+    assert lagging(stopped(said), expected=later) == ("proved", f"stopped: {said}")
+    assert lagging(stopped(f"{BEHIND} it lacks x.1"), expected=later)[0] == "failed"
     why = "it goes through the replaced files, which are still there"
     gone_on = {"failed": None, "said": None, "ran": ["shop.0002"], "seconds": 0.0, "label": "shop"}
     same = {"schema": schema("id", "name"), "rows": rows("ada")}

@@ -133,8 +133,22 @@ def test_as_many_apps_as_may_be_have_a_database_that_is_behind() -> None:
         files |= {**chain(label, "0003_c", "0004_d", "0005_e"), f"{label}.0003_c": third}
     found = asked(files, targets=labels).lag
     assert len(found) == 12
-    assert found[:10] == tuple((label, "0004_d") for label in labels)
-    assert found[10:] == (("app0", "0001_a"), ("app1", "0001_a"))
+    inside = [("app0", "0004_d"), *((label, "0004_d") for label in labels[1:])]
+    ends = [("app0", "0002_b"), ("app1", "0002_b")]
+    assert found == (inside[0], *ends, *inside[1:])
+
+
+def test_a_database_has_one_squash_of_an_app_and_nothing_of_the_next() -> None:
+    files = chain("shop", "0001_a", "0002_b") | chain("blog", "0001_a", first="shop.0002_b")
+    files |= chain("shop", "0001_a", "0002_b", "0003_c", "0004_d")
+    files["shop.0003_c"] = migration("shop.0002_b", "blog.0001_a", app="shop")
+    found = asked(files)
+    assert [each["after"] for each in found.segments] == [None, "0001_squashed_0002_b", None]
+    assert [each["marks"] for each in found.segments] == ["0003_squashed_0004_d", None, None]
+    assert found.lag == (("shop", "0001_a"), ("shop", "0002_b"), ("shop", "0003_c"))
+    _, _, plan_ = planned(files)
+    assert request.tried(plan_, found.lag, found.lag) == list(found.lag)
+    assert asked(files, fresh=True).lag == ()
 
 
 def test_the_guard_is_tried_where_most_is_missing_and_where_least_is() -> None:

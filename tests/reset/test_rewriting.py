@@ -359,12 +359,11 @@ def test_what_is_called_elidable_is_kept_when_it_matters(shop: Shop) -> None:
         assert found["ways"][way]["elidable"] == [False, True]
 
 
-def test_a_guard_of_an_earlier_reset_is_never_carried(shop: Shop) -> None:
-    guard = "def stop_if_lagging(apps, schema_editor):\n    schema_editor.connection\n"
+@pytest.mark.parametrize("name", ["stop_if_lagging", "stop_if_not_made_anew", "mark_as_made_anew"])
+def test_a_guard_of_an_earlier_reset_is_never_carried(shop: Shop, name: str) -> None:
+    guard = f"def {name}(apps, schema_editor):\n    schema_editor.connection\n"
     found = (
-        shop.add(FIRST)
-        .add("migrations.RunPython(stop_if_lagging, elidable=True)", above=guard)
-        .rewritten()
+        shop.add(FIRST).add(f"migrations.RunPython({name}, elidable=True)", above=guard).rewritten()
     )
     assert found["first"] == "compact"
     for way in ("compact", "compact+tail", "early", "faithful", "verbatim"):

@@ -87,7 +87,7 @@ def _written(
     members = [tuple(key) for key in segment["members"]]
     return {
         "source": _plain(carrying.write(migration, sources)),
-        "origins": [None] * bool(segment["guards"]) + candidate.origins,
+        "origins": guarding.origins(segment, candidate.origins),
         "left_out": maker.left_out(members, candidate.way),
         "carried": maker.carried(members, candidate.way),
     }

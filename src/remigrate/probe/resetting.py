@@ -45,7 +45,8 @@ A part of the probe, the last one; see `script`. Commands, their data and their 
     gone, new, effects  as above
     segments    [{app (folder of its migrations), label, name, members, before, dependencies,
                 swappable, run_before, replaces, initial, guards: [[label, name]],
-                ways: [way] or null, message}]
+                after: name of the migration whose mark it asks for, or null, marks: name of the
+                one for which it makes a mark, or null, ways: [way] or null, message}]
   answers
     segments    [{label, name, first, ways: {way: {source, left_out, carried, origins}
                 or {impossible}}}]; null for one of an app that is not installed.

@@ -399,7 +399,7 @@ def _beside_the_state(operation: Any) -> list[Any]:
 def _is_guard(operation: Any) -> bool:
     code = getattr(operation, "code", None)
     return isinstance(operation, migrations.RunPython) and (
-        getattr(code, "__name__", "") == guard.NAME
+        getattr(code, "__name__", "") in guard.NAMES
     )
 
 

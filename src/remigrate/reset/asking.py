@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from remigrate.reset.old import Old
     from remigrate.reset.segments import Collapsed
@@ -19,14 +19,22 @@ if TYPE_CHECKING:
 class Asking:
     """Who asks for what, once it is known which parts are written anew.
 
-    `guard` is False where nobody has to ask: the replaced files stay, or it is not wanted.
+    `guard` is False where nobody has to ask: the replaced files stay, or it is not wanted. `mark`
+    is False where it is not wanted, or nothing is replaced.
     """
 
     def __init__(
-        self, old: Old, collapsed: Collapsed, written: Collection[int], *, guard: bool
+        self,
+        old: Old,
+        collapsed: Collapsed,
+        written: Collection[int],
+        *,
+        guard: bool,
+        mark: bool,
     ) -> None:
         self._old, self._parts, self._chains = old, collapsed.parts, collapsed.chains
         self._written, self._guard = written, guard
+        self._before = dict(self._entrances()) if mark else {}
 
     def squashes(self, app: str) -> set[int]:
         """Parts of an app that a database can be behind on."""
@@ -62,6 +70,24 @@ class Asking:
             return self._is_squash(end)
         above = self._old.graph.ancestors(last.members[0])
         return any(not above.issuperset(self._parts[at].members) for at in self.squashes(app))
+
+    def before(self, at: int) -> int | None:
+        """The part that must have run, in its new form, on whatever database a squash runs on."""
+        return self._before.get(at)
+
+    def marks(self, at: int) -> int | None:
+        """The squash that asks whether the part has run."""
+        return next((one for one, before in self._before.items() if before == at), None)
+
+    def _entrances(self) -> Iterator[tuple[int, int]]:
+        """Each squash that does not begin its app, with the last part before it that only runs
+        where nothing of it has run before. Files that stay run on rows too, but for the first."""
+        for chain in self._chains.values():
+            begun = chain[0]
+            for at in chain[1:]:
+                if at in self._written and self._parts[at].landed:
+                    yield at, begun
+                    begun = at
 
     def _is_squash(self, at: int) -> bool:
         return self._guard and at in self._written and self._parts[at].landed

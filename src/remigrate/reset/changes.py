@@ -55,19 +55,24 @@ def staying(ground: Ground, planned: Plan, message: str) -> list[FileChange]:
         for each in planned.guarded
     }
     gone = [request.name(ground.graph, key) for key in planned.deleted]
+    marked = {each.origin: request.name(ground.graph, each.squash) for each in planned.marked}
     changes = []
-    for key in sorted({*moves, *asked}):
+    for key in sorted({*moves, *asked, *marked}):
         migration = ground.graph.files[key]
         before = ground.read(migration)
         try:
             after = edits.repointed(before, moves[key]) if key in moves else before
             if key in asked:
                 after = guards.guarded(after, asked[key], message, gone)
+            if key in marked:
+                after = guards.marked(after, marked[key])
         except Uneditable as error:
             named = {*moves.get(key, {}).values(), *asked.get(key, ())}
+            named |= {marked[key]} if key in marked else set()
             why = f"{migration.path}:{error.line} depends on it, and {error.reason}"
             raise Unedited(why, {label for label, _ in named}) from error
-        changes.append(FileChange(migration.path, before, after))
+        if after != before:
+            changes.append(FileChange(migration.path, before, after))
     return changes
 
 

@@ -45,23 +45,48 @@ def guarded(source: bytes, squashes: Collection[Ref], message: str, gone: Collec
     function = guard.source(wanted, message).rstrip("\n")
     if old is not None:
         return page.spliced([(*page.span(old), _encoded(page, function))])
+    call = guard.call(_module(page) or "migrations").encode()
+    return page.spliced([_above(page, function), _first(page, call)])
+
+
+def marked(source: bytes, squash: Ref) -> bytes:
+    """The migration with an operation that marks, for a later `squash`, where it runs.
+
+    It comes behind a guard. Raises `Uneditable` where the list of operations is not written out.
+    """
+    page = Page(source)
+    functions = guard.mark(squash).rstrip("\n")
+    old = _function(page, guard.MARK), _function(page, guard.UNMARK)
+    if old[0] is not None and old[1] is not None:  # of an earlier reset
+        texts = functions.split("\n\n\n")
+        edits = zip(old, texts, strict=True)
+        return page.spliced(
+            (*page.span(each), _encoded(page, text)) for each, text in edits if each
+        )
+    return page.spliced([_above(page, functions), _behind_guard(page, guard.marking().encode())])
+
+
+def _above(page: Page, functions: str) -> Edit:
+    """The edit that puts functions before the class, with that of the operation if need be."""
     module = _module(page) or "migrations"
-    text = _encoded(page, f"{function}\n\n\n{guard.operation(module)}".rstrip("\n"))
+    kinds = [each.name for each in page.tree.body if isinstance(each, ast.ClassDef)]
+    if guard.OPERATION not in kinds:
+        functions = f"{functions}\n\n\n{guard.operation(module)}".rstrip("\n")
+    text = _encoded(page, functions)
     before = b"" if _module(page) else b"from django.db import migrations" + page.newline * 3
     start = page.span(page.migration)[0]
     if page.migration.decorator_list:
         start = page.span(page.migration.decorator_list[0])[0] - 1
-    above = before + text + page.newline * 3
-    return page.spliced([(start, start, above), _first(page, guard.call(module).encode())])
+    return start, start, before + text + page.newline * 3
 
 
 def _encoded(page: Page, text: str) -> bytes:
     return page.newline.join(line.encode() for line in text.split("\n"))
 
 
-def _function(page: Page) -> ast.FunctionDef | None:
+def _function(page: Page, name: str = guard.NAME) -> ast.FunctionDef | None:
     found = (each for each in page.tree.body if isinstance(each, ast.FunctionDef))
-    return next((each for each in found if each.name == guard.NAME), None)
+    return next((each for each in found if each.name == name), None)
 
 
 def _asked(function: ast.FunctionDef) -> Iterable[Ref]:
@@ -79,6 +104,20 @@ def _module(page: Page) -> str:
                 if alias.name == "migrations":
                     return alias.asname or alias.name
     return ""
+
+
+def _behind_guard(page: Page, call: bytes) -> Edit:
+    """The edit that makes `call` the first operation, but for a guard."""
+    node = next(filter(_sets_operations, reversed(page.migration.body)), None)
+    value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    first = value.elts[0] if isinstance(value, ast.List) and value.elts else None
+    if isinstance(first, ast.Call) and any(
+        isinstance(each, ast.Name) and each.id == guard.NAME for each in first.args
+    ):
+        start, end = page.span(first)
+        indent = page.indentation(start)
+        return end, end, b", " + call if indent is None else b"," + page.newline + indent + call
+    return _first(page, call)
 
 
 def _first(page: Page, call: bytes) -> Edit:

@@ -9,7 +9,7 @@ from remigrate.model import Header, Key
 from remigrate.reset import names
 from remigrate.reset.asking import Asking
 from remigrate.reset.old import end
-from remigrate.reset.planned import Guarded, Name, Repoint, Segment
+from remigrate.reset.planned import Guarded, Marked, Name, Repoint, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -39,13 +39,14 @@ class Layout:
         self._chains, self._order = collapsed.chains, collapsed.in_order()
         self._fresh, self._deletes = fresh, fresh or not keep
         self._guard = guard and not keep and not fresh
+        mark = guard and not fresh  # Django runs a squash of which nothing is applied, kept or not
         self._written: set[int] = set()
         self._keys = {at: part.members[0] for at, part in enumerate(self._parts)}
         self._guards: dict[str, Key] = {}
         """Migrations that are nothing but a guard, by app."""
         for chain in self._chains.values():
             self._written |= {at for place, at in enumerate(chain) if self._write(chain, place)}
-        self._asking = Asking(old, collapsed, self._written, guard=self._guard)
+        self._asking = Asking(old, collapsed, self._written, guard=self._guard, mark=mark)
         for app, chain in self._chains.items():
             self._name(app, chain)
         self._pushed = self._ordered_from_elsewhere()
@@ -83,6 +84,13 @@ class Layout:
             squashes = self._asking.asked(at) if self._asking.stays(at) else set()
             if squashes:
                 yield Guarded(self._keys[at], self._named(squashes))
+
+    def marked(self) -> Iterator[Marked]:
+        """What stays, and has to leave a mark that it has run."""
+        for at in self._order:
+            squash = self._asking.marks(at)
+            if squash is not None and self._asking.stays(at):
+                yield Marked(self._keys[at], self._keys[squash])
 
     # What is written, and its name
 
@@ -147,6 +155,8 @@ class Layout:
             landed=part.landed,
             written=written,
             guards=self._named(self._asking.asked(at)) if written else (),
+            after=self._key(self._asking.before(at)),
+            marks=self._key(self._asking.marks(at)) if written else None,
         )
 
     def _lone_guard(self, app: str) -> Segment:
@@ -158,6 +168,9 @@ class Layout:
         return Segment(
             app, label, name, (), (), parents, (), (), False, False, written=True, guards=guards
         )
+
+    def _key(self, at: int | None) -> Key | None:
+        return None if at is None else self._keys[at]
 
     def _named(self, parts: Iterable[int]) -> tuple[Key, ...]:
         return tuple(sorted(self._keys[at] for at in parts))

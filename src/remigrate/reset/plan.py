@@ -81,6 +81,7 @@ def make(
         tuple(layout.repoints()),
         tuple(layout.guarded()),
         tuple(Refusal(app, refused[app]) for app in wanted if app in refused),
+        tuple(layout.marked()),
         tuple(segments.interrupted(collapsed, order, before)),
     )
 

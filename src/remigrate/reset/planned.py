@@ -30,6 +30,10 @@ class Segment(NamedTuple):
     """False where the one member stays; its file may still be pointed anew."""
     guards: tuple[Key, ...] = ()
     """Squashes that it must find complete in the database before anything else runs."""
+    after: Key | None = None
+    """The migration of its app that must have run in the database if none of its members has."""
+    marks: Key | None = None
+    """The later squash for which it has to leave a mark that it has run."""
 
     @property
     def key(self) -> Key:
@@ -57,6 +61,13 @@ class Guarded(NamedTuple):
     squashes: tuple[Key, ...]
 
 
+class Marked(NamedTuple):
+    """A migration that stays, and the later squash for which it leaves a mark that it has run."""
+
+    origin: Key
+    squash: Key
+
+
 class Refusal(NamedTuple):
     """An app that was asked for and stays as it is."""
 
@@ -75,6 +86,7 @@ class Plan(NamedTuple):
     repoints: tuple[Repoint, ...]
     guarded: tuple[Guarded, ...]
     refused: tuple[Refusal, ...]
+    marked: tuple[Marked, ...] = ()
     interrupted: tuple[tuple[Key, tuple[str, ...]], ...] = ()
     """Members of a segment before which, in the old history, something of other apps ran that have
     to do with it, and the paths of those."""

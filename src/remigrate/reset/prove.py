@@ -16,7 +16,7 @@ from remigrate.reset import blame, compare
 from remigrate.reset.record import demand_room, failing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from remigrate.outcome import Verdict
     from remigrate.reset.blame import Blame, Owners
@@ -78,6 +78,8 @@ class Expected(NamedTuple):
     """Why no database behind base was tried; empty where one was."""
     no_upgrade: str = ""
     """Why no existing database was tried; empty where one was."""
+    marked: frozenset[str] = frozenset()
+    """Labels of the apps in which a squash asks for the mark of an earlier one."""
 
 
 def database(record: Reply) -> str:
@@ -289,8 +291,10 @@ def _lagging(record: Reply, proof: Reply, expected: Expected) -> tuple[Check, se
     if not found:
         why = expected.lagging or "no database can be behind on any squash"
         return Check("lagging", where, "skipped", why), set()
-    judge = _gone_on if expected.kept else _stopped
-    checks = [judge(record, each) for each in found]
+    checks = [
+        _gone_on(record, each, expected.marked) if expected.kept else _stopped(record, each)
+        for each in found
+    ]
     blamed = {
         each["label"] for each, check in zip(found, checks, strict=True) if check.result != "proved"
     }
@@ -313,9 +317,14 @@ def _stopped(record: Reply, found: Reply) -> Check:
     return Check("lagging", where, "failed", why)
 
 
-def _gone_on(record: Reply, found: Reply) -> Check:
-    """Where the replaced files are still there, a database that is behind goes through them."""
+def _gone_on(record: Reply, found: Reply, marked: Collection[str]) -> Check:
+    """Where the replaced files are still there, a database that is behind goes through them; but
+    not to a later squash of the same app: if it has nothing of that, Django would run it."""
     where = database(record)
+    if (found["said"] or "").startswith(
+        tuple(f"{guard.BEHIND} it lacks {each}." for each in marked)
+    ):
+        return Check("lagging", where, "proved", f"stopped: {found['said']}")
     if found["failed"]:
         return Check("lagging", where, "failed", f"stopped: {found['said']}")
     schema = compare.schemas(record["schema"], found["schema"])

@@ -23,6 +23,8 @@ PARTS = (
 """Of the probe, in the order in which they import each other."""
 _COPIES = 12
 """Of databases that are behind, kept of as many apps as may be: some turn out not to be reset."""
+_ENDS = 2
+"""Of those that end a squash, kept before those of other apps."""
 _TRIED = 4
 """Of those copies: each costs time in every round, and they say much the same."""
 Name = tuple[str, str]
@@ -89,13 +91,16 @@ def _segment(
         "initial": segment.initial,
         "guards": [name(key) if key[0] != segment.app else (segment.label, key[1])
                    for key in segment.guards],
+        "after": segment.after and segment.after[1],
+        "marks": segment.marks and segment.marks[1],
         "ways": None,
         "message": message,
     }  # fmt: skip
 
 
 def _lag(plan: Plan, name: Callable[[Key], Name]) -> tuple[Name, ...]:
-    """The middle of every squash: of each app's longest, then of what else it has."""
+    """The middle of every squash: of each app's longest, then of what else it has. Near the front,
+    where one squash of an app ends and another is still to come."""
     squashes = [each.members for each in plan.segments if each.replaces and len(each.members) > 1]
     squashes.sort(key=len, reverse=True)
     seen: Counter[str] = Counter()
@@ -105,7 +110,22 @@ def _lag(plan: Plan, name: Callable[[Key], Name]) -> tuple[Name, ...]:
         turns.append((seen[app], members))
         seen[app] += 1
     turns.sort(key=lambda each: each[0])  # of the same turn, the longest stays first
-    return tuple(name(members[(len(members) - 1) // 2]) for _, members in turns[:_COPIES])
+    inside = [members[(len(members) - 1) // 2] for _, members in turns]
+    ends = _ends(plan)
+    found = [*inside[:1], *ends[:_ENDS], *inside[1:], *ends[_ENDS:]]
+    return tuple(name(key) for key in dict.fromkeys(found))[:_COPIES]
+
+
+def _ends(plan: Plan) -> list[Key]:
+    """What a database applied last that has nothing yet of a squash which asks for a mark."""
+    found: list[Key] = []
+    last: dict[str, Key] = {}
+    for segment in plan.segments:
+        if segment.after:
+            found.append(last[segment.app])
+        if segment.members:
+            last[segment.app] = segment.members[-1]
+    return found
 
 
 def tried(plan: Plan, lag: Sequence[Name], reached: Iterable[Sequence[str]]) -> list[Name]:
@@ -118,6 +138,8 @@ def tried(plan: Plan, lag: Sequence[Name], reached: Iterable[Sequence[str]]) -> 
         if segment.replaces
         for _, name in segment.members[:-1]
     }
+    labels = {segment.app: segment.label for segment in plan.segments}
+    partial |= {(labels[app], name) for app, name in _ends(plan)}
     fitting = [key for label, name in reached if (key := (label, name)) in partial]
     last = fitting[-1:]
     first = [key for key in sorted(fitting, key=lag.index) if key not in last]

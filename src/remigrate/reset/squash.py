@@ -258,6 +258,7 @@ class Work:
             self._options.keep_replaced,
             lagging,
             no_upgrade,
+            frozenset(each.label for each in segments if each.after),
         )
 
     def _try(

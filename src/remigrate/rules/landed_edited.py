@@ -4,15 +4,15 @@ Why it hurts: databases at base have run the old code and will never run the new
 fresh database is built differently from those that exist.
 
 How to fix: undo the change, and say what is different in a new migration. Formatting, comments,
-docstrings, the order of imports, pointing a dependency at a squash, and the guard that a reset puts
-in front of the operations are not changes.
+docstrings, the order of imports, pointing a dependency at a squash, and the guard and the mark that
+a reset puts in front of the operations are not changes.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from remigrate.facts import GUARD, GUARD_OPERATION
+from remigrate.facts import GUARD, GUARD_OPERATION, MARK, UNMARK
 from remigrate.model import Broken, Finding, Header, Key, Severity
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ CODE = "RM203"
 NAME = "landed-edited"
 SEVERITY: Severity = "warning"
 
+_PUT = (GUARD, MARK)
+"""Functions whose operations a reset puts into migrations that stay."""
 _GRAPH = ("dependencies", "replaces", "run_before")
 
 
@@ -75,7 +77,7 @@ def _statements(tree: ast.Module) -> list[tuple[str, int]]:
     for node in _without_docstring(tree.body):
         if isinstance(node, ast.Import | ast.ImportFrom):
             imports += [(f"{_origin(node)} {ast.dump(alias)}", node.lineno) for alias in node.names]
-        elif guarded and getattr(node, "name", "") in (GUARD, GUARD_OPERATION):
+        elif guarded and getattr(node, "name", "") in (*_PUT, UNMARK, GUARD_OPERATION):
             continue
         elif isinstance(node, ast.ClassDef):
             head = [ast.dump(part) for part in (*node.bases, *node.keywords, *node.decorator_list)]
@@ -87,7 +89,7 @@ def _statements(tree: ast.Module) -> list[tuple[str, int]]:
 
 
 def _has_guard(tree: ast.Module) -> bool:
-    return any(getattr(node, "name", "") == GUARD for node in tree.body)
+    return any(getattr(node, "name", "") in _PUT for node in tree.body)
 
 
 def _without_migrations(found: list[tuple[str, int]]) -> list[tuple[str, int]]:
@@ -128,7 +130,7 @@ def _guards(operation: ast.expr) -> bool:
     import ast
 
     return isinstance(operation, ast.Call) and any(
-        isinstance(each, ast.Name) and each.id == GUARD for each in operation.args
+        isinstance(each, ast.Name) and each.id in _PUT for each in operation.args
     )
 
 

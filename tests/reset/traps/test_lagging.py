@@ -213,3 +213,154 @@ def test_trap_25_two_leaves_that_both_landed_become_one(tmp_path: Path) -> None:
     assert project.manage("migrate", database="old").returncode == 1
     project.reset("shop").proved()
     project.holds()
+
+
+# Between two squashes of an app
+
+OWNER = "owner=models.ForeignKey('crm.Person', null=True, on_delete=models.CASCADE)"
+FILL = """
+
+def fill(apps, schema_editor):
+    Item = apps.get_model("shop", "Item")
+    for item in Item.objects.all():
+        item.note = f"was {item.name}"
+        item.save()
+"""
+FILLED = migration(
+    "migrations.RunPython(fill, migrations.RunPython.noop)",
+    above=FILL,
+    after=[("shop", "0004_note")],
+)
+LEANING = {
+    **app(
+        "shop",
+        model("Item", NAME, PRICE, OWNER, NOTE),
+        m0001_initial=migration(create("Item", NAME), initial=True),
+        m0002_price=migration(add("Item", PRICE), after=[("shop", "0001_initial")]),
+        m0003_owner=migration(
+            add("Item", OWNER), after=[("shop", "0002_price"), ("crm", "0001_initial")]
+        ),
+        m0004_note=migration(add("Item", NOTE), after=[("shop", "0003_owner")]),
+        m0005_fill=FILLED,
+    ),
+    **app(
+        "crm",
+        model("Person", NAME),
+        m0001_initial=migration(create("Person", NAME), after=[("shop", "0002_price")]),
+    ),
+}
+"""Items lean on persons, and those on items: the shop becomes two squashes."""
+STAYING = {
+    path: text.replace("'shop', '0002_price'", "'shop', '0001_initial'")
+    for path, text in LEANING.items()
+    if path != "shop/migrations/0002_price.py"
+} | app("shop", model("Item", NAME, OWNER, NOTE))
+"""The shop's first migration stays, and all others become a squash."""
+PEN = "INSERT INTO shop_item (id, name{}) VALUES (1, 'pen'{})"
+
+
+def _leaning(folder: Path, files: dict[str, str], *args: str) -> tuple[Project, str]:
+    """A project that was reset, with a database that has the first squash and nothing of the next,
+    and rows; and the commit before."""
+    project = Project(folder, ["shop", "crm"]).write(files).commit()
+    first = "0002" if "shop/migrations/0002_price.py" in files else "0001"
+    project.migrate("behind", "shop", first)
+    price = first == "0002"
+    project.query("behind", PEN.format(", price" * price, ", 3" * price))
+    project.migrate("old")
+    commit = project.git("rev-parse", "HEAD").strip()
+    project.reset("shop", *args).proved()
+    new = set(project.names()) - {"0005_fill"}
+    texts = [project.read(f"shop/migrations/{name}.py") for name in new]
+    assert not any("def fill(" in text for text in texts)
+    project.commit()
+    return project, commit
+
+
+@pytest.mark.parametrize("more", [(), ("--keep-replaced",)])
+@pytest.mark.parametrize("files", [LEANING, STAYING], ids=["squash", "staying"])
+def test_trap_01_a_database_between_two_squashes_does_not_lose_what_the_second_left_out(
+    tmp_path: Path, files: dict[str, str], more: tuple[str, ...]
+) -> None:
+    """A server had all that the first squash replaced, and nothing of the second. Django could not
+    tell it from a new database, and ran the second: without the code that had filled a column."""
+    project, commit = _leaning(tmp_path, files, *more)
+    rows = "SELECT app, name FROM django_migrations"
+    before = project.query("behind", rows)
+    stopped = project.manage("migrate", "shop", database="behind")
+    assert stopped.returncode == 1, stopped.stdout
+    assert "This database is behind: it lacks shop.000" in stopped.stderr
+    assert commit[:12] in stopped.stderr
+    assert set(project.query("behind", rows)) - set(before) <= {("crm", "0001_initial")}
+    project.git("checkout", "--quiet", commit)
+    project.migrate("behind")
+    project.git("checkout", "--quiet", "main")
+    project.migrate("behind")
+    assert project.query("behind", "SELECT note FROM shop_item") == [("was pen",)]
+    project.holds()
+
+
+@pytest.mark.parametrize("files", [LEANING, STAYING], ids=["squash", "staying"])
+def test_trap_01_a_new_database_may_stop_between_two_squashes_and_go_back(
+    tmp_path: Path, files: dict[str, str]
+) -> None:
+    """A deployment was interrupted there; and a test goes one migration back, and forward again."""
+    project, _ = _leaning(tmp_path, files)
+    first, second, *_ = project.names()
+    for name in (first, second, first, second, "zero", first):
+        project.migrate("new", "shop", name)
+    project.migrate("new")
+    assert project.shape("new") == project.shape("old")
+    checked = project.manage("migrate", "--check", database="new")
+    assert checked.returncode == 0, checked.stderr
+    project.migrate("new", "shop", "zero")
+    left = project.query("new", "SELECT name FROM django_migrations WHERE app = 'shop'")
+    assert left == []
+
+
+@pytest.mark.parametrize("files", [LEANING, STAYING], ids=["squash", "staying"])
+def test_trap_01_a_second_reset_takes_marks_for_its_own(
+    tmp_path: Path, files: dict[str, str]
+) -> None:
+    project, _ = _leaning(tmp_path, files)
+    label = "label=models.CharField(default='', max_length=5)"
+    code = project.texts().count("def mark_as_made_anew"), project.texts().count('made anew")')
+    assert code == (1, 3)
+    project.migrate("first")
+    last = project.names()[-1]
+    models = files["shop/models.py"] + f"    {label.replace('=', ' = ', 1)}\n"
+    project.write({"shop/models.py": models})
+    added = migration(add("Item", label), after=[("shop", last)])
+    project.write({"shop/migrations/0008_label.py": added}).commit()
+    project.migrate("old")
+    project.migrate("first")
+    outcome = project.reset("shop").proved()
+    assert "made_anew" not in str(outcome.report["apps"])
+    assert project.texts().count("def mark_as_made_anew") == 1
+    assert (
+        project.texts().count("(mark_as_made_anew")
+        + project.texts().count("code=mark_as_made_anew")
+        == 1
+    )
+    for database in ("old", "first", "second"):
+        project.migrate(database)
+    assert project.shape("first") == project.shape("second") == project.shape("old")
+    project.holds()
+
+
+def test_without_the_guard_there_is_no_mark(tmp_path: Path) -> None:
+    project = Project(tmp_path, ["shop", "crm"]).write(LEANING).commit()
+    project.reset("shop", "--no-guard").proved("lagging")
+    assert "made_anew" not in project.texts()
+
+
+def test_marks_outlive_the_finish_of_a_squash(tmp_path: Path) -> None:
+    """Where nothing is replaced any more, nobody can be behind."""
+    project, _ = _leaning(tmp_path, LEANING)
+    project.migrate("old")
+    done = project.remigrate("reset", "shop", "--finish")
+    assert done.returncode == 0, done.stderr
+    assert "replaces = [" not in project.texts()
+    for database in ("old", "first"):
+        project.migrate(database)
+    assert project.shape("first") == project.shape("old")
