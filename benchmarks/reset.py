@@ -120,18 +120,23 @@ def measured(project: Project, name: str, remigrate: list[str]) -> dict[str, Any
 
 def _reset(tree: Tree, databases: Engine, remigrate: list[str]) -> dict[str, Any]:
     old = databases.make("old_history")
-    before = migrated(tree, old)
+    before = _quicker(migrated(tree, old), migrated(tree, databases.make("old_again")))
     dump = databases.dump(old)
     found = {"before": before, "migrations": counted(tree), **run(tree, remigrate)}
     if not found["reset"] or not found["reset"]["apps"]:
         return found
     new = databases.make("new_history")
-    found["after"] = migrated(tree, new)
+    found["after"] = _quicker(migrated(tree, new), migrated(tree, databases.make("new_again")))
     found["wrong"] = dumps.differences(dump, databases.dump(new))
     migrated(tree, old)
     found["wrong"] += [f"upgraded: {each}" for each in dumps.differences(dump, databases.dump(old))]
     found["drift"] = _drift(tree)
     return found
+
+
+def _quicker(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Of two equal runs the one that less got in the way of: machines are shared."""
+    return min(one, other, key=lambda run: float(run["cpu"]))
 
 
 def migrated(tree: Tree, database: Config) -> dict[str, Any]:
