@@ -28,7 +28,8 @@ the number of rows in each table), `migrate` with the new files on the old datab
 *Cost* is the whole of `reset --all`, proof included, divided by one `manage.py migrate` of the old
 history from empty in the same run; *faster* is that `migrate` divided by the one afterwards, each
 the quicker of two. Both are seconds on the clock, of a machine that others use too; *in cpu* is the
-second one in seconds of processor, without the server's. *Left* are apps that a reset would not make shorter.
+second one in seconds of processor, without the server's. *Left* are apps that a reset would not
+make shorter.
 """
 
 
