@@ -317,6 +317,40 @@ def test_a_custom_operation_that_changes_the_state_in_its_own_way_is_derived(
     assert "Taught" in found["ways"]["faithful"]["operations"]
 
 
+OTHERS = """
+
+def borrows(apps, schema_editor):
+    Item = apps.get_model("shop", "Item")
+    for post in apps.get_model("blog", "Post").objects.all():
+        Item.objects.create(name=post.name)
+
+
+def says(apps, schema_editor):
+    apps.get_model("shop", "Item").objects.update(name="blog")
+
+
+def types(apps, schema_editor):
+    apps.get_model("contenttypes", "ContentType").objects.filter(app_label="shop").delete()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "matters"), [("borrows", True), ("says", False), ("types", False)]
+)
+def test_code_that_asks_for_rows_of_other_apps_is_not_left_out(
+    django: Interpreter, shop: Shop, name: str, matters: bool
+) -> None:
+    """On an empty database there are none. Where the other app has rows and this one is new, there
+    are, and Django runs the squash on both."""
+    post = f'[migrations.CreateModel("Post", [{ID}])]'
+    django.migrations("blog", _0001=migration(operations=post, app="blog"))
+    found = shop.add(FIRST).add(run(name), above=OTHERS).rewritten()
+    assert found["first"] == ("compact+tail" if matters else "compact")
+    assert len(found["ways"]["compact+tail"]["carried"]) == matters
+    told = "it asks for rows of other apps: 0002: RunPython(borrows)"
+    assert found["ways"]["compact"].get("impossible", "") == (told if matters else "")
+
+
 def test_code_that_nobody_can_read_matters(shop: Shop) -> None:
     above = "exec('def made(apps, schema_editor): pass')\n"
     found = shop.add(FIRST).add(run("made"), above=above).rewritten()

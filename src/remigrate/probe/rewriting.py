@@ -80,6 +80,7 @@ class Rewriting:
         self._loader = loader
         self._autodetector = autodetector
         self._effects = effects
+        self._models = _models(loader)
 
     def old(self, members: Iterable[Key]) -> list[Old]:
         """The operations of migrations, one after the other."""
@@ -104,7 +105,19 @@ class Rewriting:
             return False
         # What has not landed will run on databases with rows in them; what did nothing in the
         # default database may do something in another one.
-        return old.key in self._late or self._several or sight.looks_around(operation.code)
+        around = old.key in self._late or self._several or sight.looks_around(operation.code)
+        return around or self._asks_others(old)
+
+    def _asks_others(self, old: Old) -> bool:
+        """Whether code of a `RunPython` names models of other apps. These may have rows where its
+        own app is new: nothing tells such a database from one that is empty. (Content types come
+        with the models themselves.)"""
+        words, own = sight.words(old.operation.code), old.key[0]
+        return any(
+            label in words and not words.isdisjoint(names)
+            for label, names in self._models.items()
+            if label not in (own, "contenttypes")
+        )
 
     def first_way(self, members: Sequence[Key]) -> str:
         """The most compact way that has a chance, as far as can be told without trying."""
@@ -187,6 +200,14 @@ class Rewriting:
         if any(self._is_late_code(old) for old in self.old(members)):
             raise Impossible("what has not landed runs on rows that nobody has seen")
 
+    def _demand_nothing_unseen(self, olds: Iterable[Old]) -> None:
+        """Raise `Impossible` where code would be left out that an empty database cannot judge."""
+        for old in olds:
+            if isinstance(old.operation, migrations.RunPython) and self._is_carried(old):
+                seen = old.position in self._effects.get(old.key, {})
+                if not seen and not sight.looks_around(old.operation.code):
+                    raise Impossible(f"it asks for rows of other apps: {old.words}")
+
     def _passable(self, olds: Iterable[Old]) -> list[Any]:
         """The operations, with hand-written ones that the optimizer can look through."""
         return [
@@ -226,6 +247,8 @@ class Rewriting:
         at = own_types.maker([old.operation for old in olds], connections[DEFAULT_DB_ALIAS])
         if at is not None:
             raise Impossible(f"columns are of a type that hand-written SQL makes: {olds[at].words}")
+        if way == "compact":
+            self._demand_nothing_unseen(olds)
         operations = [old.operation for old in olds if _is_extension(old.operation)]
         operations += self._derived(members, before)
         atomic = True
@@ -328,6 +351,20 @@ def _demand_free_tables(operations: Iterable[Any], start: Any, label: str) -> No
 
 def _table(label: str, name: str, options: Mapping[str, Any]) -> str:
     return str(options.get("db_table") or f"{label}_{name}").lower()
+
+
+def _models(loader: Any) -> dict[str, set[str]]:
+    """Names that models ever had, in lower case, by the label of their app."""
+    found: dict[str, set[str]] = {}
+    for (label, _), migration in loader.disk_migrations.items():
+        todo = list(migration.operations)
+        while todo:
+            each = todo.pop()
+            todo += getattr(each, "state_operations", ())
+            if isinstance(each, (migrations.CreateModel, migrations.RenameModel)):
+                name = getattr(each, "name", None) or each.new_name
+                found.setdefault(label.lower(), set()).add(name.lower())
+    return found
 
 
 def normalised(state: Any) -> Any:
