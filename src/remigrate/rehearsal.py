@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from remigrate import check, handover, options, review, untrusted
+from remigrate import check, handover, options, review, sandbox, untrusted
 from remigrate.errors import RepositoryFailure, UsageFailure
 from remigrate.memory import NoCache
 from remigrate.reset import flow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from remigrate.clone import Clone
     from remigrate.command import Command
@@ -81,9 +81,9 @@ class Sandboxed(NamedTuple):
     ) -> flow.Worked:
         wanted = untrusted.preferred(self.asked, wanted)
         say.progress("Building the project's environment …")
-        with untrusted.workshop(self.asked, wanted, repository, answer, self.environ) as workshop:
-            environ = repository.env
-            return flow.worked_out(repository, wanted, environ, NoCache(), say, workshop)
+        opened = untrusted.workshop(self.asked, wanted, repository, answer, self.environ)
+        with opened as workshop, sandbox.with_servers():
+            return flow.worked_out(repository, wanted, repository.env, NoCache(), say, workshop)
 
 
 class _Merged(NamedTuple):
@@ -125,16 +125,21 @@ class Bench:
             return Made(worked.reset, {})
         files = {path: self._content(merged.sha, path) for path in merged.missing}
         files |= {each.path: each.after for each in worked.changes}
-        before = {path: self._content(pull_request.head, path) for path in files}
-        files = {path: new for path, new in files.items() if new != before[path]}
-        self._demand_harmless(pull_request, files, merged.folders)
+        before = self._before(pull_request, files)
+        files = {
+            path: new
+            for path, new in files.items()
+            if new != (before[path].content if path in before else None)
+        }
+        review.demand_harmless(files, before, merged.folders)
         return Made(worked.reset, files)
 
     def demand_allowed(
         self, pull_request: PullRequest, order: Command, files: Mapping[str, bytes | None]
     ) -> None:
         """Raise `review.Refused` unless `files` are migrations of the merged tree's apps."""
-        self._demand_harmless(pull_request, files, self._merged(pull_request, order).folders)
+        folders = self._merged(pull_request, order).folders
+        review.demand_harmless(files, self._before(pull_request, files), folders)
 
     def _merged(self, pull_request: PullRequest, order: Command) -> _Merged:
         head, base = pull_request.head, pull_request.base
@@ -150,15 +155,10 @@ class Bench:
         missing = [path for path in self._clone.changed(head, sha) if _folder(path) in folders]
         return _Merged(sha, repository, wanted, answer, folders, tuple(missing))
 
-    def _demand_harmless(
-        self,
-        pull_request: PullRequest,
-        files: Mapping[str, bytes | None],
-        folders: Collection[str],
-    ) -> None:
-        found = {path: self._clone.content(pull_request.head, path) for path in files}
-        there = {path: review.Before(*each) for path, each in found.items() if each}
-        review.demand_harmless(files, there, folders)
+    def _before(self, pull_request: PullRequest, paths: Iterable[str]) -> dict[str, review.Before]:
+        """Those of the files that the pull request has, as it has them."""
+        found = {path: self._clone.content(pull_request.head, path) for path in paths}
+        return {path: review.Before(*each) for path, each in found.items() if each}
 
     def _content(self, sha: str, path: str) -> bytes | None:
         found = self._clone.content(sha, path)

@@ -131,8 +131,7 @@ def workshop(
         built = building.build(box, place.folder, asked.wish)
         if built is not None:
             place = place._replace(interpreter=Interpreter((built.python,), built.why))
-        with sandbox.with_servers():
-            yield Workshop(place, box.databases, sandbox.BASE)
+        yield Workshop(place, box.databases, sandbox.BASE)
 
 
 def _place(options: Options, repository: Repository, answer: Answer, box: sandbox.Sandbox) -> Place:
