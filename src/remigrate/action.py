@@ -110,7 +110,7 @@ def _run(environ: Mapping[str, str]) -> int:
     )
     repository = git.open_repository(folder, env)
     with tempfile.TemporaryDirectory(prefix="remigrate-") as scratch:
-        repository, question, notice = _question(environ, repository, chosen, scratch)
+        repository, question, notice = _question(environ, payload, repository, chosen, scratch)
         answer = check.look(repository, question, NoCache())
         notices = [f"Checked without a base: {notice}."] if notice else []
         wanted = rules.chosen(chosen.select, chosen.ignore)
@@ -123,7 +123,7 @@ def _run(environ: Mapping[str, str]) -> int:
         report = check.report(answer, wanted, notices, why_not)
     code = check.exit_code(report, chosen.fail_on)
     _publish(environ, workspace, report, code)
-    _comment(environ, report)
+    _comment(environ, payload, report)
     return code
 
 
@@ -156,9 +156,9 @@ def _bot(environ: Mapping[str, str], event: events.Event) -> int:
     return errors.FINDINGS if result.decision == "failed" else errors.OK
 
 
-def _comment(environ: Mapping[str, str], report: Report) -> None:
+def _comment(environ: Mapping[str, str], payload: Mapping[str, Any], report: Report) -> None:
     """Tell the pull request, where the token may; annotations and summary tell it anyway."""
-    name, payload = environ.get("GITHUB_EVENT_NAME", ""), _event(environ)
+    name = environ.get("GITHUB_EVENT_NAME", "")
     if name != "pull_request" or _input(environ, "comment") == "false":
         return
     try:
@@ -194,11 +194,14 @@ def _options(environ: Mapping[str, str], workspace: str, folder: str) -> options
 
 
 def _question(
-    environ: Mapping[str, str], repository: git.Repository, chosen: options.Options, scratch: str
+    environ: Mapping[str, str],
+    event: Mapping[str, Any],
+    repository: git.Repository,
+    chosen: options.Options,
+    scratch: str,
 ) -> tuple[git.Repository, check.Question, str]:
     """The repository with what it lacked, what to check in it, and why without a base."""
     head = git.commits(repository, ["HEAD"])[0]
-    event = _event(environ)
     name, sha = environ.get("GITHUB_EVENT_NAME", ""), environ.get("GITHUB_SHA", "")
     asked = comparison(name, event, sha, head)
     try:

@@ -74,15 +74,6 @@ class Comment(NamedTuple):
     updated_at: str = ""
 
 
-class Suggestion(NamedTuple):
-    """Lines of a file of a pull request, and what to have instead."""
-
-    path: str
-    line: int
-    end_line: int
-    body: str
-
-
 class Pace(NamedTuple):
     """How patient we are, in seconds."""
 
