@@ -203,10 +203,13 @@ class Rewriting:
     def _demand_nothing_unseen(self, olds: Iterable[Old]) -> None:
         """Raise `Impossible` where code would be left out that an empty database cannot judge."""
         for old in olds:
-            if isinstance(old.operation, migrations.RunPython) and self._is_carried(old):
-                seen = old.position in self._effects.get(old.key, {})
-                if not seen and not sight.looks_around(old.operation.code):
-                    raise Impossible(f"it asks for rows of other apps: {old.words}")
+            if not isinstance(old.operation, migrations.RunPython):
+                continue
+            seen = old.position in self._effects.get(old.key, {})
+            if seen or sight.looks_around(old.operation.code):
+                continue
+            if self._asks_others(old):
+                raise Impossible(f"it asks for rows of other apps: {old.words}")
 
     def _passable(self, olds: Iterable[Old]) -> list[Any]:
         """The operations, with hand-written ones that the optimizer can look through."""
