@@ -215,7 +215,7 @@ def test_the_configuration_of_the_readme_is_accepted(readme: str, tmp_path: Path
     assert [one.time_limit for one in accepted] == [300, 300, 600]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/bot.md", "docs/reset.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/bot.md", "docs/monorepos.md", "docs/reset.md"])
 def test_every_link_leads_somewhere(page: str, root: Path) -> None:
     for target, heading in re.findall(r"\]\(([^)#]*)(?:#([^)]+))?\)", (root / page).read_text()):
         if target.startswith("https://"):

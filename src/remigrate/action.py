@@ -30,6 +30,7 @@ _NOTHING = "0" * 40
 _PULL_REQUEST = ("pull_request", "pull_request_target")
 _SAFE = {"core.fsmonitor": "false", "core.hooksPath": os.devnull, "safe.bareRepository": "explicit"}
 _KEPT = ("PATH", "HOME", "LANG", "TZ", "SSL_CERT_FILE", "GIT_SSL_CAINFO", "https_proxy", "no_proxy")
+_MODES = ("all", "plan", "apply", "projects")
 _ERROR_LIMIT = 4_000
 """Characters of an annotation; GitHub cuts at 4,096."""
 _SUMMARY_LIMIT = 900_000
@@ -109,6 +110,8 @@ def _run(environ: Mapping[str, str]) -> int:
         {**kept, "GIT_CONFIG_GLOBAL": os.devnull}, {**_SAFE, "safe.directory": workspace}
     )
     repository = git.open_repository(folder, env)
+    if _mode(environ) == "projects":
+        return _projects(environ, repository, chosen)
     with tempfile.TemporaryDirectory(prefix="remigrate-") as scratch:
         repository, question, notice = _question(environ, payload, repository, chosen, scratch)
         answer = check.look(repository, question, NoCache())
@@ -120,7 +123,7 @@ def _run(environ: Mapping[str, str]) -> int:
             answer, why_not = outcome.answer, outcome.why_not
             notices += outcome.notices
             sys.stdout.write(untrusted.harmless(outcome.told))
-        report = check.report(answer, wanted, notices, why_not)
+        report = _gathered(environ, workspace, check.report(answer, wanted, notices, why_not))
     code = check.exit_code(report, chosen.fail_on)
     _publish(environ, workspace, report, code)
     _comment(environ, payload, report)
@@ -154,6 +157,37 @@ def _bot(environ: Mapping[str, str], event: events.Event) -> int:
         },
     )
     return errors.FINDINGS if result.decision == "failed" else errors.OK
+
+
+def _mode(environ: Mapping[str, str]) -> str:
+    mode = _input(environ, "mode") or _MODES[0]
+    if mode not in _MODES:
+        raise errors.UsageFailure(f"the input mode is {mode}", f"Choose from: {', '.join(_MODES)}.")
+    return mode
+
+
+def _projects(
+    environ: Mapping[str, str], repository: git.Repository, chosen: options.Options
+) -> int:
+    """What a workflow spreads over its jobs, as output."""
+    from remigrate import projects
+
+    head = git.commits(repository, ["HEAD"])[0].sha
+    found = projects.find(repository, chosen._replace(head=head), NoCache())
+    sys.stdout.write(plain_lines(projects.rendered(found, "text")))
+    _outputs(environ, {"matrix": projects.rendered(found, "matrix").strip()})
+    return errors.OK
+
+
+def _gathered(environ: Mapping[str, str], workspace: str, report: Report) -> Report:
+    """The report, with those that the input ``reports`` names."""
+    folder = _input(environ, "reports")
+    if not folder:
+        return report
+    from remigrate import gathering
+
+    texts = gathering.read(_inside(workspace, folder))
+    return gathering.together(report, [gathering.decoded(text) for text in texts])
 
 
 def _comment(environ: Mapping[str, str], payload: Mapping[str, Any], report: Report) -> None:

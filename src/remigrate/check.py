@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from remigrate.graph import Graph
     from remigrate.load import Cache, Tree
     from remigrate.merge import Source
-    from remigrate.model import AppSummary, Key, Migration, Picture, Project, Report, UnreadFile
+    from remigrate.model import (
+        AppSummary,
+        Finding,
+        Key,
+        Migration,
+        Picture,
+        Project,
+        Report,
+        UnreadFile,
+    )
     from remigrate.rules import Rule
 
 
@@ -85,9 +94,8 @@ def report(
     """What `rules` say about the facts, the worst first."""
     from remigrate.model import Report
 
-    order = {"error": 0, "warning": 1, "notice": 2}
     findings = [finding for rule in rules for finding in rule.check(answer.facts)]
-    findings.sort(key=lambda f: (order[f.severity], f.code, f.path, f.line, f.migrations))
+    findings.sort(key=worst_first)
     pictures: tuple[Picture, ...] = ()
     if findings:
         from remigrate import neighbourhood
@@ -102,6 +110,18 @@ def report(
         pictures,
         tuple(notices),
         no_drift,
+    )
+
+
+def worst_first(finding: Finding) -> tuple[object, ...]:
+    """What findings are sorted by."""
+    order = {"error": 0, "warning": 1, "notice": 2}
+    return (
+        order[finding.severity],
+        finding.code,
+        finding.path,
+        finding.line,
+        finding.migrations,
     )
 
 
