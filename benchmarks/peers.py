@@ -212,7 +212,7 @@ def _all(tree: Tree, installed: Collection[str], limit: float) -> Iterator[dict[
     repository = git.open_repository(str(own.top), env)
     start = ground.survey(repository, given, NoCache())
     place = drift.find(repository, start.project, given._replace(drift=True), env)
-    with flow.Asked(place, given, env, say) as asked:
+    with flow.Asked(place, None, given, env, lambda *words: say(" ".join(words))) as asked:
         work = squash.Work(start, given, _behind(asked), lambda files: files, say, say)
         judge = Judge(work, start, asked) if limit else None
         yield from _tried(judge, tree, _leaves(start, installed), limit)
