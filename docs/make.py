@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from remigrate import console, demo, git, memory, rules
+from remigrate import console, demo, demo_bot, git, memory, rules
+from remigrate.local_github.server import LocalGitHub
 from remigrate.options import Options
-from remigrate.report import reset_text
+from remigrate.report import replies, reset_text
 from remigrate.reset import flow
 
 DOCS = Path(__file__).resolve().parent
@@ -100,6 +101,76 @@ def proof() -> str:
     return f"{prompt} remigrate reset --all\n\n{told}"
 
 
+class _Kept(demo_bot.Story):
+    """The story of ``remigrate demo --bot``, with all that is said in it."""
+
+    def quote(self, who: str, text: str) -> None:
+        self.texts = [*getattr(self, "texts", []), (who, demo_bot.said(text))]
+
+
+def bot_page() -> str:
+    """What the bot writes, as GitHub shows it."""
+    with tempfile.TemporaryDirectory() as folder:
+        hub = LocalGitHub("octo/shop", folder=Path(folder) / "github")
+        quiet = console.Console("never", {}, io.StringIO(), io.StringIO())
+        with hub:
+            story = _Kept(hub, folder, quiet, os.environ)
+            story.tell()
+    told = [text for who, text in story.texts if who != "ada"]
+    titles = (
+        "The comment about a check",
+        "The answer to `/reset-migrations`",
+        "The pull request of the bot",
+        "The comment about the check, once that is merged",
+    )
+    parts = [*zip(titles, told, strict=True), *_ANSWERS.items()]
+    page = "".join(f"\n## {title}\n\n{_quoted(text)}\n" for title, text in parts)
+    return _BOT_SAYS + _stable(page)
+
+
+_BOT_SAYS = """\
+# What the bot says
+
+The texts of `remigrate demo --bot`, whole, and the other answers. This page is made by
+`python docs/make.py`; ids of commits stand for others, and seconds are left out.
+"""
+_RUN = "https://github.com/octo/shop/actions/runs/1"
+_LINE = "/reset-migrations shop"
+_ANSWERS = {
+    "While it runs": replies.started(_RUN, "The project's environment is built."),
+    "A word that means nothing": replies.misunderstood(["`strategy=squish`: not a strategy"]),
+    "Somebody who may not write": replies.not_allowed("grace"),
+    "A pull request from another repository": replies.from_fork("remigrate reset --all"),
+    "Nobody has looked at this commit": replies.which_commit(COMMIT, _LINE),
+    "The pull request has moved on": replies.moved(COMMIT, "9c1d33b7e0a4"),
+    "Base has more migrations": replies.behind("main", ["shop.0004_stock"]),
+    "Somebody else's commit on the bot's branch": replies.human("remigrate/pr-1", _LINE),
+    "Something is missing": replies.failed(
+        "the project's environment cannot be built", "uv: no lock file was found", _RUN
+    ),
+    "The job was cancelled": replies.stopped(),
+    "The pull request is closed": replies.closed(),
+}
+"""What is said outside the story, by when."""
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.rstrip().splitlines())
+
+
+def _stable(page: str) -> str:
+    """The page without what is another each time."""
+    ids: dict[str, str] = {}
+
+    def named(match: re.Match[str]) -> str:
+        short = match[0][:12]
+        digit = f"{len(ids) + 1:x}"
+        return (ids.setdefault(short, digit * 12) * 4)[: len(match[0])]
+
+    page = re.sub(r"\b[0-9a-f]{12}(?:[0-9a-f]{28})?\b", named, page)
+    return re.sub(r"(?<=\| )`(\w+) [\d.]+` \| (?:[\d.]+)? ?\|", r"`\1` |  |", page)
+
+
 def picture(told: str, command: str) -> str:
     """What a terminal shows as an SVG."""
     from rich.console import Console
@@ -135,6 +206,7 @@ def readme() -> str:
 def main() -> None:
     """Write everything that is made."""
     (DOCS / "rules.md").write_text(rules_page())
+    (DOCS / "bot-says.md").write_text(bot_page())
     for name, made in PICTURES.items():
         (DOCS / name).write_text(made())
     (DOCS.parent / "README.md").write_text(readme())

@@ -35,6 +35,10 @@ def test_the_page_of_the_rules_is_what_the_rules_say(root: Path, made: ModuleTyp
     assert (root / "docs/rules.md").read_text() == made.rules_page(), "run: python docs/make.py"
 
 
+def test_the_page_of_what_the_bot_says_is_what_it_says(root: Path, made: ModuleType) -> None:
+    assert (root / "docs/bot-says.md").read_text() == made.bot_page(), "run: python docs/make.py"
+
+
 @pytest.mark.parametrize("name", ["finding.svg", "proof.svg"])
 def test_a_picture_shows_what_the_program_shows(root: Path, made: ModuleType, name: str) -> None:
     assert (root / "docs" / name).read_text() == made.PICTURES[name](), "run: python docs/make.py"

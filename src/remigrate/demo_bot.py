@@ -40,10 +40,18 @@ def run(say: Console, environ: Mapping[str, str]) -> int:
     with tempfile.TemporaryDirectory(prefix="remigrate-demo-") as folder:
         hub = LocalGitHub("octo/shop", folder=Path(folder) / "github")
         with hub:
-            return _Story(hub, folder, say, environ).tell()
+            return Story(hub, folder, say, environ).tell()
 
 
-class _Story:
+def said(text: str) -> str:
+    """`text` without marks that nobody sees."""
+    lines = [line for line in text.splitlines() if not line.startswith("<!--")]
+    return "\n".join(lines).rstrip()
+
+
+class Story:
+    """The two pull requests, and all that is said about them."""
+
     def __init__(
         self, hub: LocalGitHub, folder: str, say: Console, environ: Mapping[str, str]
     ) -> None:
@@ -55,6 +63,7 @@ class _Story:
         self._client = GitHub(hub.url, hub.api_url, "octo/shop", token, _AT_ONCE)
 
     def tell(self) -> int:
+        """From the first commit to the last comment. Returns an exit code."""
         state = self._hub.state
         self._line("A shop on GitHub. Ada and somebody else change its models on branches.", "bold")
         state.join(_ADA, "write")
@@ -65,13 +74,13 @@ class _Story:
         self._line("The other branch is merged. The bot looks at Ada's pull request, and comments:")
         self._checked(number)
         self._line("Ada, who may write to the repository, answers:")
-        self._quote(_ADA, _ORDER)
+        self.quote(_ADA, _ORDER)
         said = state.comment(number, _ORDER, by=_ADA)
         result = self._carried_out(said.id)
         ours = state.pulls()[-1][0]
         self._line("It answers, and opens a pull request to Ada's branch:")
-        self._quote(BOT, self._client.comments(number)[-1].body)
-        self._quote(f"#{ours.number} {ours.title}", ours.body)
+        self.quote(BOT, self._client.comments(number)[-1].body)
+        self.quote(f"#{ours.number} {ours.title}", ours.body)
         self._line("Ada merges it. Her pull request is checked again, and the comment changes:")
         state.merge(ours.number, by=_ADA)
         report = self._checked(number)
@@ -87,7 +96,7 @@ class _Story:
         question = check.Question(pull.head, base=pull.base)
         found = check.report(check.look(repository, question, NoCache()), rules.ALL)
         bot.report(self._client, number, pull.head, found)
-        self._quote(BOT, self._client.comments(number)[0].body)
+        self.quote(BOT, self._client.comments(number)[0].body)
         return found
 
     def _carried_out(self, comment: int) -> chatops.Result:
@@ -114,11 +123,9 @@ class _Story:
     def _line(self, words: str, color: str = "") -> None:
         self._say.result(f"{self._paint(words, color) if color else words}\n\n")
 
-    def _quote(self, who: str, text: str) -> None:
-        """What somebody says, without marks that nobody sees."""
-        lines = [line for line in text.rstrip().splitlines() if not line.startswith("<!--")]
-        while lines and not lines[-1]:
-            lines.pop()
+    def quote(self, who: str, text: str) -> None:
+        """Show what somebody says, without marks that nobody sees."""
+        lines = said(text).splitlines()
         shown = lines[:_LINES]
         if len(lines) > _LINES:
             shown.append(f"… {len(lines) - _LINES} more lines")
