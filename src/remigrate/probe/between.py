@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import migrations
 
-from remigrate.probe import folding, sight
+from remigrate.probe import folding, sight, states
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -46,7 +46,7 @@ class Waiting(folding.Passable):
         model = self._models.get((app_label, _model(operation)))
         if model is None or self._far == sight.NOTHING_KNOWN:
             return model is None
-        table = str(model.options.get("db_table") or f"{app_label}_{model.name}").lower()
+        table = states.table(app_label, model.name, model.options)
         named = bool(self._words & {model.name.lower(), table})
         return super().reduce(operation, app_label) or self._lets(
             operation, named, table in self._tables

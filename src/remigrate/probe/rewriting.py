@@ -345,15 +345,11 @@ def _demand_free_tables(operations: Iterable[Any], start: Any, label: str) -> No
     made, gone = set(), set()
     for each in operations:
         if isinstance(each, migrations.CreateModel):
-            made.add(_table(label, each.name, each.options))
+            made.add(states.table(label, each.name, each.options))
         elif isinstance(each, migrations.DeleteModel):
-            gone.add(_table(label, each.name, start.models[label, each.name_lower].options))
+            gone.add(states.table(label, each.name, start.models[label, each.name_lower].options))
     if made & gone:
         raise Impossible(f"models were renamed, and keep their tables: {', '.join(made & gone)}")
-
-
-def _table(label: str, name: str, options: Mapping[str, Any]) -> str:
-    return str(options.get("db_table") or f"{label}_{name}").lower()
 
 
 def _models(loader: Any) -> dict[str, set[str]]:

@@ -19,7 +19,7 @@ from django.db.migrations.writer import MigrationWriter
 from django.utils.functional import Promise
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
 _SETS = ("unique_together", "index_together")
 _UNORDERED = ("indexes", "constraints")
@@ -42,6 +42,11 @@ def differing(one: Any, other: Any, label: str) -> list[str]:
     ]
     first, second = described
     return sorted(name for name in {*first, *second} if first.get(name) != second.get(name))
+
+
+def table(label: str, name: str, options: Mapping[str, Any]) -> str:
+    """The table of a model with these options, in lower case."""
+    return str(options.get("db_table") or f"{label}_{name}").lower()
 
 
 def _is_of(model: Any, label: str) -> bool:
