@@ -39,7 +39,7 @@ def seed(apps, schema_editor):
 RUN = "migrations.RunPython(seed)"
 REWRITE = """
 from django.db.migrations.autodetector import MigrationAutodetector
-from remigrate.probe import moving, rewriting
+from remigrate.probe import derived, moving, rewriting
 
 moved = moving.migrate(fresh())
 assert not moved.failed, moved.failed
@@ -50,7 +50,7 @@ keys = [("shop", name) for name in names]
 try:
     found = maker.candidate("between", keys, [])
     value = [type(each).__name__ for each in found.operations]
-except rewriting.Impossible as error:
+except derived.Impossible as error:
     value = str(error)
 """
 

@@ -19,7 +19,7 @@ def seed(apps, schema_editor):
 """
 REWRITE = """
 from django.db.migrations.autodetector import MigrationAutodetector
-from remigrate.probe import moving, rewriting
+from remigrate.probe import derived, moving, rewriting
 
 moved = moving.migrate(connection)
 assert not moved.failed, moved.failed
@@ -31,7 +31,7 @@ value = {}
 for way in ("early", "faithful"):
     try:
         found = maker.candidate(way, keys, [])
-    except rewriting.Impossible as error:
+    except derived.Impossible as error:
         value[way] = str(error)
     else:
         value[way] = [type(each).__name__ for each in found.operations]

@@ -44,7 +44,7 @@ def here(apps, schema_editor):
 REWRITE = """
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.writer import OperationWriter
-from remigrate.probe import moving, rewriting
+from remigrate.probe import derived, moving, rewriting
 
 moved = moving.migrate(connection)
 assert not moved.failed, moved.failed
@@ -62,7 +62,7 @@ value = {"first": maker.first_way(keys), "ways": {}}
 for way in rewriting.WAYS:
     try:
         found = maker.candidate(way, keys, before)
-    except rewriting.Impossible as error:
+    except derived.Impossible as error:
         value["ways"][way] = {"impossible": str(error)}
         continue
     value["ways"][way] = {
@@ -173,12 +173,12 @@ def test_operations_that_do_not_fit_a_state_lead_to_none(django: Interpreter) ->
     """Projects may have an autodetector of their own."""
     code = """
 from django.db.migrations.state import ModelState, ProjectState
-from remigrate.probe import rewriting
+from remigrate.probe import derived
 
 state = ProjectState({("shop", "item"): ModelState("shop", "Item", [("id", models.AutoField())])})
 try:
-    rewriting.demand_state([migrations.RemoveField("item", "gone")], state, state, "shop")
-except rewriting.Impossible as error:
+    derived.demand_state([migrations.RemoveField("item", "gone")], state, state, "shop")
+except derived.Impossible as error:
     value = str(error)
 """
     told = django.run(code)
@@ -669,12 +669,12 @@ def test_an_index_that_a_state_has_twice_is_made_once(shop: Shop, django: Interp
     assert "name='b'" in text
     code = """
 from django.db.migrations.state import ModelState, ProjectState
-from remigrate.probe import rewriting
+from remigrate.probe import derived
 state = ProjectState()
 index = models.Index(fields=["id"], name="a")
 options = {"indexes": [index, index.clone()], "unique_together": [["id", "id"]]}
 state.add_model(ModelState("shop", "Item", [("id", models.AutoField(primary_key=True))], options))
-found = rewriting.normalised(state).models["shop", "item"].options
+found = derived.normalised(state).models["shop", "item"].options
 value = [len(found["indexes"]), found["unique_together"] == {("id", "id")},
          len(state.models["shop", "item"].options["indexes"])]
 """
@@ -731,12 +731,12 @@ def test_transactions_apart_are_those_of_faithful(shop: Shop, django: Interprete
 
 def test_extensions_come_first(shop: Shop, django: Interpreter) -> None:
     code = """
-from remigrate.probe import rewriting
+from remigrate.probe import kinds
 from django.contrib.postgres import operations as postgres
 class Own(postgres.CreateExtension):
     def __init__(self):
         super().__init__("x")
-value = [rewriting._is_extension(each) for each in (
+value = [kinds.is_extension(each) for each in (
     postgres.CreateExtension("a"), postgres.HStoreExtension(), Own(),
     postgres.AddIndexConcurrently("item", models.Index(fields=["id"], name="a")),
     migrations.RunSQL("CREATE EXTENSION x"))]

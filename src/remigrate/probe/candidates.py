@@ -5,17 +5,20 @@ A part of the probe; see `script` and `resetting`.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
+from django.conf import SettingsReference
 from django.db import connections
+from django.db.migrations import serializer
 from django.db.migrations.loader import MigrationLoader
 
-from remigrate.probe import carrying, guarding, rewriting, script, sharing
+from remigrate.probe import carrying, derived, guarding, rewriting, script, sharing
 from remigrate.probe.databases import ALIAS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 
 def rewrite(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,7 +34,7 @@ def rewrite(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     several = len(list(connections)) > 1
     vendor = connections[ALIAS].vendor
     maker = rewriting.Rewriting(loader, autodetector, effects, vendor, late, several)
-    with script.Swappables() as undefined, rewriting.models_by_name(undefined):
+    with script.Swappables() as undefined, _models_by_name(undefined):
         gone = modules(data["gone"])
         segments = data["segments"]
         return {
@@ -63,7 +66,7 @@ def _segment(
         try:
             candidate = maker.candidate(way, members, [tuple(key) for key in segment["before"]])
             ways[way] = _written(maker, segment, candidate, gone)
-        except (rewriting.Impossible, carrying.Uncarriable) as error:
+        except (derived.Impossible, carrying.Uncarriable) as error:
             ways[way] = {"impossible": str(error)}
     first = maker.first_way(members)
     return {**_named(segment), "first": first, "ways": ways}
@@ -109,3 +112,23 @@ def modules(gone: list[list[str]]) -> dict[str, str]:
 
 def module(label: str, name: str) -> str:
     return f"{MigrationLoader.migrations_module(label)[0]}.{name}"
+
+
+@contextmanager
+def _models_by_name(undefined: Collection[str]) -> Iterator[None]:
+    """Lets Django write a model by its name where the setting that may swap it is not defined."""
+
+    class Written(serializer.SettingsReferenceSerializer):  # type: ignore[misc]
+        def serialize(self) -> tuple[str, set[str]]:
+            if self.value.setting_name in undefined:
+                return repr(str(self.value)), set()
+            found: tuple[str, set[str]] = super().serialize()
+            return found
+
+    registry = serializer.Serializer._registry
+    original = registry[SettingsReference]
+    registry[SettingsReference] = Written
+    try:
+        yield
+    finally:
+        registry[SettingsReference] = original

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import migrations
 from django.db.migrations.operations.base import Operation
+from django.db.migrations.optimizer import MigrationOptimizer
+from django.db.models import NOT_PROVIDED
 
 from remigrate.probe import sight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _WORDS = {
     *("blank", "choices", "editable", "error_messages", "help_text", "limit_choices_to"),
@@ -135,3 +137,44 @@ def _is_relabelled(before: Mapping[str, Any], operation: Any) -> bool:
         for key in operation.ALTER_OPTION_KEYS
         if key not in _LABELS
     )
+
+
+def optimized(operations: list[Any], label: str) -> list[Any]:
+    """As ``squashmigrations`` does; but nothing goes because it is called elidable."""
+    flagged = [each for each in operations if getattr(each, "elidable", False)]
+    passing = [each.field for each in operations if not getattr(each, "preserve_default", True)]
+    # Django takes an index that is renamed out of them, also where code in between forbids it.
+    options = [(each, dict(each.options)) for each in operations if hasattr(each, "options")]
+    for each in flagged:
+        each.elidable = False
+    try:
+        found = MigrationOptimizer().optimize(operations, label)
+    finally:
+        for each in flagged:
+            each.elidable = True
+        for each, own in options:
+            each.options = own
+    return [_without_passing_defaults(each, passing) for each in found]
+
+
+def _without_passing_defaults(operation: Any, passing: Sequence[Any]) -> Any:
+    """The optimizer forgets that a default was for existing rows only, and would keep it."""
+    if isinstance(operation, migrations.CreateModel):
+        if any(field is each for _, field in operation.fields for each in passing):
+            fields = [
+                (name, _no_default(field) if any(field is each for each in passing) else field)
+                for name, field in operation.fields
+            ]
+            _, _, options = operation.deconstruct()
+            return type(operation)(**{**options, "name": operation.name, "fields": fields})
+    elif isinstance(operation, (migrations.AddField, migrations.AlterField)):
+        forgotten = operation.preserve_default and any(operation.field is each for each in passing)
+        if forgotten:
+            return type(operation)(operation.model_name, operation.name, operation.field, False)
+    return operation
+
+
+def _no_default(field: Any) -> Any:
+    clone = field.clone()
+    clone.default = NOT_PROVIDED
+    return clone

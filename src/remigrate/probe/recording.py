@@ -15,9 +15,9 @@ from remigrate.probe import (
     apart,
     candidates,
     contents,
+    kinds,
     moving,
     planting,
-    rewriting,
     script,
     states,
 )
@@ -111,7 +111,7 @@ class _Recording:
         for watch in (each.watch for each in self._moved):
             for key, positions in watch.effects.items():
                 for position, tables in positions.items():
-                    if rewriting.writes_rows(watch.operations[key][position]):
+                    if kinds.writes_rows(watch.operations[key][position]):
                         for table in tables:
                             found.setdefault(table, set()).add(key[0])
         return {table: sorted(labels) for table, labels in found.items()}
@@ -122,7 +122,7 @@ class _Recording:
         for watch in (each.watch for each in self._moved):
             for key, positions in watch.uses.items():
                 for position, others in positions.items():
-                    if rewriting.writes_rows(watch.operations[key][position]):
+                    if kinds.writes_rows(watch.operations[key][position]):
                         found.setdefault(key, set()).update(others)
         return [[*key, sorted(others)] for key, others in found.items()]
 

@@ -17,8 +17,8 @@ PARTS = (
     *("catalogue_sqlite_text", "catalogue_sqlite", "catalogue_postgresql", "catalogue_mysql"),
     *("planting_values", "planting_checks", "planting_tables", "planting_rows", "planting"),
     *("catalogue", "contents", "scratch", "apart", "databases", "moving", "guard"),
-    *("sight", "folding", "states", "between", "together", "own_types", "rewriting", "guarding"),
-    *("sharing", "candidates", "recording", "proving", "resetting"),
+    *("kinds", "sight", "folding", "states", "between", "derived", "together", "own_types"),
+    *("rewriting", "guarding", "sharing", "candidates", "recording", "proving", "resetting"),
 )
 """Of the probe, in the order in which they import each other."""
 _COPIES = 12
