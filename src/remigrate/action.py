@@ -22,7 +22,7 @@ from remigrate.report.escape import command_data, plain_lines, shorten
 from remigrate.report.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from remigrate.model import Report
 
@@ -126,7 +126,7 @@ def _run(environ: Mapping[str, str]) -> int:
         report = _gathered(environ, workspace, check.report(answer, wanted, notices, why_not))
     code = check.exit_code(report, chosen.fail_on)
     _publish(environ, workspace, report, code)
-    _comment(environ, payload, report)
+    _comment(environ, payload, report, answer, wanted)
     return code
 
 
@@ -190,7 +190,13 @@ def _gathered(environ: Mapping[str, str], workspace: str, report: Report) -> Rep
     return gathering.together(report, [gathering.decoded(text) for text in texts])
 
 
-def _comment(environ: Mapping[str, str], payload: Mapping[str, Any], report: Report) -> None:
+def _comment(
+    environ: Mapping[str, str],
+    payload: Mapping[str, Any],
+    report: Report,
+    answer: check.Answer,
+    wanted: Iterable[rules.Rule],
+) -> None:
     """Tell the pull request, where the token may; annotations and summary tell it anyway."""
     name = environ.get("GITHUB_EVENT_NAME", "")
     if name != "pull_request" or _input(environ, "comment") == "false":
@@ -199,13 +205,16 @@ def _comment(environ: Mapping[str, str], payload: Mapping[str, Any], report: Rep
         event = events.read(name, payload)
         if not events.grants(event).writes or not _input(environ, "token"):
             return
-        from remigrate import bot
+        from remigrate import bot, suggesting
 
         assert event.number is not None
         hub = bot.hub_of(environ, _input(environ, "token"))
-        bot.report(hub, event.number, event.head, report)
+        offered = suggesting.worked_out(answer, wanted, report)
+        why_not = bot.report(hub, event.number, event.head, report, offered)
+        if why_not:
+            sys.stdout.write(f"No comment was written: {why_not}.\n")
     except errors.Failure as error:
-        said = plain_lines(f"No comment was written: {error}\n{error.hint}".strip())
+        said = plain_lines(f"The pull request was not told: {error}\n{error.hint}".strip())
         sys.stdout.write(f"::notice title=Remigrate::{shorten(said, _ERROR_LIMIT, command_data)}\n")
 
 

@@ -1,25 +1,29 @@
 """GitHub's door for what is written there: the command in a comment, the clean-up, the comment
-about a check."""
+about a check, and the lines that it suggests."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from typing import TYPE_CHECKING
 
-from remigrate import chatops, clone, errors, handover, marks, rehearsal, untrusted
+from remigrate import chatops, clone, errors, handover, marks, rehearsal, suggesting, untrusted
 from remigrate.chatops import Result
 from remigrate.github import LONGEST_BODY, GitHub
-from remigrate.report import markdown
+from remigrate.report import markdown, replies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from remigrate.event import Event, Grant
     from remigrate.handover import Handover
     from remigrate.model import Report
+    from remigrate.suggesting import Suggestion
 
 MODES = ("all", "plan", "apply")
+MOST_SUGGESTIONS = 3
+"""Each is a mail to everybody who follows the pull request."""
 _HINT = (
     "\nTo have the migrations put right by the bot, comment `/reset-migrations`; "
     "`/reset-migrations help` tells more.\n"
@@ -83,10 +87,13 @@ def hub_of(environ: Mapping[str, str], token: str) -> GitHub:
     return GitHub(server, api, repository, token)
 
 
-def report(hub: GitHub, number: int, head: str, found: Report) -> str:
-    """Keep our one comment about the check true; why it was not touched, or nothing.
+def report(
+    hub: GitHub, number: int, head: str, found: Report, offered: Iterable[Suggestion] = ()
+) -> str:
+    """Keep our one comment about the check true, and our suggestions; why they were not touched,
+    or nothing.
 
-    There is none as long as there is nothing to say.
+    There are none as long as there is nothing to say.
     """
     if hub.own_comment(number, marks.REPORT) is None and not found.findings:
         return "there is nothing to say"
@@ -95,4 +102,36 @@ def report(hub: GitHub, number: int, head: str, found: Report) -> str:
     conflict = any(each.severity == "error" for each in found.findings)
     below = f"{_HINT if conflict else ''}\n{marks.report(head)}\n"
     hub.say(number, marks.REPORT, markdown.render(found, LONGEST_BODY - len(below)) + below)
+    _suggest(hub, number, head, offered)
     return ""
+
+
+def _suggest(hub: GitHub, number: int, head: str, offered: Iterable[Suggestion]) -> None:
+    """Have our suggestions, and none but those, on lines that the diff shows.
+
+    One that does not hold any more is deleted, as whoever commits it would break something, and an
+    open conversation can stand in the way of a merge. One that was committed, or whose line was
+    changed by hand, GitHub folds by itself; it stays as a trace. None is made twice.
+    """
+    there = hub.own_remarks(number, marks.SUGGESTION)
+    wanted = _placed(offered, hub.patches(number)) if (offered := tuple(offered)) else {}
+    for remark in there:
+        if remark.line is not None and not any(mark in remark.body for mark in wanted):
+            hub.unremark(remark)
+    for mark, each in wanted.items():
+        if not any(mark in remark.body for remark in there):
+            words = replies.suggestion(each.finding, each.fix, each.line.after, each.left, mark)
+            hub.remark(number, mark, words, (head, each.finding.path, each.line.number))
+
+
+def _placed(
+    offered: Iterable[Suggestion], patches: Mapping[str, tuple[str, str]]
+) -> dict[str, Suggestion]:
+    """By their marks, those about a line that the diff shows, in a file that is as we read it."""
+    placed: dict[str, Suggestion] = {}
+    for each in offered:
+        path, line = each.finding.path, each.line
+        blob, patch = patches.get(path, ("", ""))
+        if blob == each.blob and line.number in suggesting.shown(patch):
+            placed.setdefault(marks.suggestion(path, line.before, line.after), each)
+    return dict(itertools.islice(placed.items(), MOST_SUGGESTIONS))

@@ -74,6 +74,17 @@ class Comment(NamedTuple):
     updated_at: str = ""
 
 
+class Remark(NamedTuple):
+    """A review comment: one on a line of the diff."""
+
+    url: str
+    """Of the API."""
+    author: str
+    body: str
+    line: int | None
+    """None once the line is not as it was."""
+
+
 class Pace(NamedTuple):
     """How patient we are, in seconds."""
 
@@ -164,6 +175,13 @@ class GitHub:
             )
             return list(dict.fromkeys(path for paths in found for path in paths if path))
 
+    def patches(self, number: int) -> dict[str, tuple[str, str]]:
+        """Blob and patch of each file that a pull request changes, by path; GitHub leaves out
+        patches that are too long."""
+        with _told(f"the files of #{number} cannot be listed", "pull-requests: read"):
+            asked = self._repository.get_pull(number).get_files
+            return self._again(lambda: {f.filename: (f.sha, f.patch or "") for f in asked()})
+
     def propose(self, branch: str, onto: str, title: str, body: str) -> tuple[PullRequest, bool]:
         """The one open pull request from `branch` into `onto`, with this title and text, and
         whether it is new."""
@@ -244,6 +262,35 @@ class GitHub:
         asked = self._github.requester.requestJsonAndCheck
         with suppress(UnknownObjectException):  # gone already: an answer was lost
             self._again(lambda: asked("DELETE", url))
+
+    # Review comments
+
+    def own_remarks(self, number: int, mark: str) -> list[Remark]:
+        """Our review comments with this mark, oldest first."""
+        with _told(f"the review of #{number} cannot be read", "pull-requests: read"):
+            asked = self._repository.get_pull(number).get_review_comments
+            found = self._again(lambda: [_remark(each) for each in asked()])
+        if not any(mark in each.body for each in found):
+            return []
+        mine = self.login()
+        return [each for each in found if mark in each.body and each.author == mine]
+
+    def remark(self, number: int, mark: str, body: str, at: tuple[str, str, int]) -> None:
+        """Comment on a line: `at` is commit, path and number. `body` holds `mark`, by which what
+        was made is found again."""
+        commit, path, line = at
+
+        def create() -> Remark:
+            make = self._repository.get_pull(number).create_review_comment
+            return _remark(make(body, commit, path, line=line, side="RIGHT"))
+
+        with _told(f"no line of #{number} can be commented on", "pull-requests: write"):
+            self._made(lambda: next(iter(self.own_remarks(number, mark)), None), create)
+
+    def unremark(self, remark: Remark) -> None:
+        """Delete a review comment of ours; answers to it stay."""
+        with _told("our review comment cannot be deleted", "pull-requests: write"):
+            self._delete(remark.url)
 
     def _issue(self, number: int) -> Issue:
         return self._repository.get_issue(number)
@@ -402,3 +449,7 @@ def _comment(found: Any) -> Comment:
         found.html_url,
         found.updated_at.strftime(_TIME),
     )
+
+
+def _remark(found: Any) -> Remark:
+    return Remark(found.url, _login(found), found.body or "", found.line)

@@ -13,6 +13,8 @@ _REPORT = "<!-- remigrate:report head={} -->"
 _REPORTED = re.compile(r"<!-- remigrate:report head=([0-9a-f]{40}) -->")
 REPORT = "<!-- remigrate:report "
 """How the mark of the check's comment begins."""
+SUGGESTION = "<!-- remigrate:suggestion "
+"""How the mark of a suggestion begins."""
 _FOR_FINDINGS = "<!-- remigrate:for-findings -->"
 
 
@@ -30,6 +32,14 @@ def reported(body: str) -> str:
 def reply(comment: int) -> str:
     """Mark of the answer to the command in a comment."""
     return f"<!-- remigrate:reply comment={comment} -->"
+
+
+def suggestion(path: str, before: str, after: str) -> str:
+    """Mark of the suggestion to write one line of a file in another way, wherever it stands."""
+    from hashlib import sha256
+
+    identity = sha256(ascii((path, before, after)).encode("ascii")).hexdigest()
+    return f"{SUGGESTION}{identity[:32]} -->"
 
 
 def closing(number: int) -> str:

@@ -133,6 +133,15 @@ class Related(NamedTuple):
     message: str
 
 
+class Fix(NamedTuple):
+    """An entry of ``dependencies`` or ``run_before`` that settles a finding by naming another
+    migration."""
+
+    old: tuple[str, str]
+    """App label and migration name, as the file of the finding has them."""
+    new: tuple[str, str]
+
+
 class Finding(NamedTuple):
     """One thing that is wrong: where, what will happen and to whom, and what to type."""
 
@@ -153,6 +162,8 @@ class Finding(NamedTuple):
     """1-based; 0 when the finding is about whole lines."""
     source: str = ""
     """Text of the file that the hint speaks of, to be shown as code."""
+    fix: Fix | None = None
+    """What would settle it, where that follows from the graph."""
 
     @property
     def whole_hint(self) -> str:

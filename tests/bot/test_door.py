@@ -124,7 +124,7 @@ def test_a_token_that_may_not_write_is_no_failure(
     before = reports(story)
     done = step(story, capture, "pull_request", changed(story), permissions)
     assert done.code == 1
-    assert "::notice title=Remigrate::No comment was written" in done.log
+    assert "::notice title=Remigrate::The pull request was not told" in done.log
     assert "Give the job's token the permission `pull-requests: " in done.log
     assert reports(story) == before
 

@@ -38,6 +38,8 @@ def test_every_answer_of_every_route_is_as_github_describes_it(hub: LocalGitHub)
         (200, "GET", "/pulls/1/files", None),
         (200, "POST", "/pulls/1/reviews", {"body": "", "event": "COMMENT", "comments": [remark]}),
         (200, "GET", "/pulls/1/reviews", None),
+        (201, "POST", "/pulls/1/comments", {**remark, "commit_id": hub.state.pull(1)[1].head}),
+        (200, "GET", "/pulls/1/comments", None),
         (200, "GET", "/issues/1/comments", None),
         (200, "POST", "/issues/1/labels", {"labels": ["migrations"]}),
         (200, "GET", f"/issues/comments/{made['id']}", None),
@@ -51,6 +53,8 @@ def test_every_answer_of_every_route_is_as_github_describes_it(hub: LocalGitHub)
     for status, method, path, body in steps:
         answer = ask(method, path, body)
         assert answer.status == status, (method, path, answer.json)
+    said = ask("GET", "/pulls/1/comments").json
+    assert [ask("DELETE", f"/pulls/comments/{each['id']}").status for each in said] == [204, 204]
     mine = ask("GET", reaction).json[0]
     assert ask("DELETE", f"{reaction}/{mine['id']}").status == 204
     assert {route.template for route in ROUTES} == {each.template for each in hub.seen}
@@ -246,6 +250,38 @@ def test_a_remark_on_a_line_that_the_diff_does_not_show_is_refused(hub: LocalGit
     assert remark(path="a.py", line=9) == ["Line could not be resolved"]
     assert remark(path="no.py", line=1) == ["Path could not be resolved"]
     assert len(hub.state.reviews) == 2
+
+
+def test_a_review_comment_moves_with_its_line_until_that_is_changed(hub: LocalGitHub) -> None:
+    state, ask = hub.state, client(hub)
+    new = {"path": "a.py", "side": "RIGHT", "body": "hm", "commit_id": state.pull(1)[1].head}
+    answer = ask("POST", "/pulls/1/comments", {**new, "line": 9})
+    assert (answer.status, errors(answer)[0][-24:]) == (422, "must be part of the diff")
+    assert ask("POST", "/pulls/1/comments", {**new, "line": 3}).status == 201
+
+    def line() -> Any:
+        [told] = ask("GET", "/pulls/1/comments").json
+        return told["line"]
+
+    state.push("feature", {"a.py": "0\n0\n1\n2\n4\n"}, "Above")
+    assert line() == 5
+    state.push("feature", {"a.py": "1\n2\n4\n5\n"}, "Below")
+    assert line() == 3
+    state.push("feature", {"a.py": "1\n2\nfour\n5\n"}, "It")
+    assert line() is None
+    state.push("feature", {"a.py": None}, "Gone")
+    assert line() is None
+
+
+def test_the_last_review_comment_takes_an_empty_review_with_it(hub: LocalGitHub) -> None:
+    ask = client(hub)
+    remark = {"path": "a.py", "line": 3, "side": "RIGHT", "body": "hm"}
+    for body in ("", "Why?"):
+        ask("POST", "/pulls/1/reviews", {"body": body, "event": "COMMENT", "comments": [remark]})
+    for each in ask("GET", "/pulls/1/comments").json:
+        assert ask("DELETE", f"/pulls/comments/{each['id']}").status == 204
+        assert ask("DELETE", f"/pulls/comments/{each['id']}").status == 404
+    assert [each["body"] for each in ask("GET", "/pulls/1/reviews").json] == ["Why?"]
 
 
 def test_branches_with_slashes_are_compared(hub: LocalGitHub) -> None:

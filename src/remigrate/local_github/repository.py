@@ -212,6 +212,17 @@ class Repository(NamedTuple):
         text = self.git("diff", "--no-color", "--no-ext-diff", start, head, "--", path)
         return text[text.index("@@") :] if "@@" in text else ""
 
+    def line_now(self, before: str, now: str, path: str, line: int) -> int | None:
+        """Where a line of a file is in a later commit; None where it is not as it was."""
+        text = self.git("diff", "--no-color", "--no-ext-diff", "-U0", before, now, "--", path)
+        moved = line
+        for found in re.finditer(r"^@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@", text, re.MULTILINE):
+            start, gone, come = (int(each or 1) for each in found.groups())
+            if start <= line < start + gone:
+                return None
+            moved += come - gone if start < line else 0
+        return moved
+
     def lines_shown(self, base: str, head: str, path: str) -> set[int]:
         """Numbers of the new lines that the diff of a file shows: where a review can say
         something."""

@@ -235,6 +235,28 @@ def _create_review(call: Call) -> Reply:
     return Reply(200, call.shapes.review(made))
 
 
+def _remarks(call: Call) -> Reply:
+    number = call.number("pull_number")
+    return call.paged(call.state.remarked(number), lambda each: call.shapes.remark(*each))
+
+
+def _create_remark(call: Call) -> Reply:
+    resource, number = "PullRequestReviewComment", call.number("pull_number")
+    commit, path = call.text("commit_id", resource), call.text("path", resource)
+    _, pull = call.state.pull(number)
+    if call.body.get("line") not in call.state.repository.lines_shown(pull.base, commit, path):
+        field = "pull_request_review_thread.line"
+        raise invalid(resource, field, "custom", f"{field} must be part of the diff")
+    call.text("body", resource)
+    made = call.state.review(number, "", "COMMENT", [call.body], by=call.login, commit=commit)
+    return Reply(201, call.shapes.remark(made, made.remarks[0]))
+
+
+def _delete_remark(call: Call) -> Reply:
+    call.state.unremark(call.number("comment_id"))
+    return Reply(204)
+
+
 # Issues
 
 
@@ -320,6 +342,9 @@ ROUTES = (
     Route("GET", f"{_PULL}/files", _READS_PULL, _files),
     Route("GET", f"{_PULL}/reviews", _READS_PULL, _reviews),
     Route("POST", f"{_PULL}/reviews", _WRITES_PULL, _create_review),
+    Route("GET", f"{_PULL}/comments", _READS_PULL, _remarks),
+    Route("POST", f"{_PULL}/comments", _WRITES_PULL, _create_remark),
+    Route("DELETE", f"{_PULLS}/comments/{{comment_id}}", _WRITES_PULL, _delete_remark),
     Route("GET", f"{_OF_ISSUE}/comments", _READS, _comments),
     Route("POST", f"{_OF_ISSUE}/comments", _TALKS, _create_comment),
     Route("POST", f"{_OF_ISSUE}/labels", _TALKS, _label),

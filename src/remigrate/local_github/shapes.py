@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from remigrate.local_github.records import Comment, Issue, Pull, Reaction, Review, User
+    from remigrate.local_github.records import Comment, Issue, Pull, Reaction, Remark, Review, User
     from remigrate.local_github.repository import Changed, Commit, Person, Repository
     from remigrate.local_github.state import State
 
@@ -307,6 +307,32 @@ class Shapes(NamedTuple):
             "_links": {"html": {"href": html}, "pull_request": {"href": url}},
             "submitted_at": review.created_at,
             "commit_id": review.commit,
+        }
+
+    def remark(self, review: Review, remark: Remark) -> Json:
+        """What a review says about lines; `line` is null once they are not as they were."""
+        git, (_, pull) = self.state.repository, self.state.pull(review.number)
+        now = git.line_now(review.commit, pull.head, remark.path, remark.line)
+        start = remark.start_line if remark.start_line != remark.line else None
+        page, url = self.page("pull", review.number), self.url("pulls/comments", remark.id)
+        html, pull_url = f"{page}#discussion_r{remark.id}", self.url("pulls", review.number)
+        links = {"self": url, "html": html, "pull_request": pull_url}
+        return {
+            **{"url": url, "html_url": html, "pull_request_url": pull_url},
+            "id": remark.id,
+            "node_id": f"PRRC_{remark.id}",
+            "pull_request_review_id": review.id,
+            "diff_hunk": git.patch(pull.base, review.commit, remark.path),
+            "path": remark.path,
+            **{"commit_id": pull.head if now else review.commit, "subject_type": "line"},
+            "original_commit_id": review.commit,
+            **{"line": now, "original_line": remark.line, "side": "RIGHT"},
+            **{"start_line": start, "original_start_line": start, "start_side": None},
+            "user": self.named(review.author),
+            "body": remark.body,
+            **{"created_at": review.created_at, "updated_at": review.created_at},
+            "author_association": self.association(review.author),
+            "_links": {name: {"href": link} for name, link in links.items()},
         }
 
     # Git

@@ -131,19 +131,38 @@ class Talk:
         _, pull = self.pull(number)
         if commit and commit != pull.head and not self.repository.is_ancestor(commit, pull.head):
             raise Refusal(422, "Unprocessable Entity", ["Commit is not part of the pull request"])
-        said = tuple(self._remark(pull, each) for each in remarks)
-        made = Review(
-            next(self.ids), number, by, body, event, commit or pull.head, said, self.now()
-        )
+        commit = commit or pull.head
+        said = tuple(self._remark(pull, commit, each) for each in remarks)
+        made = Review(next(self.ids), number, by, body, event, commit, said, self.now())
         self.reviews[made.id] = made
         return made
 
-    def _remark(self, pull: Pull, wanted: dict[str, Any]) -> Remark:
+    def remarked(self, number: int) -> list[tuple[Review, Remark]]:
+        """What the reviews of a pull request say about lines, oldest first."""
+        self.pull(number)
+        found = [each for each in self.reviews.values() if each.number == number]
+        return sorted(
+            ((review, remark) for review in found for remark in review.remarks),
+            key=lambda each: each[1].id,
+        )
+
+    def unremark(self, id: int) -> None:
+        """Delete what a review says about a line; a review that says nothing more goes too."""
+        for review in list(self.reviews.values()):
+            left = tuple(each for each in review.remarks if each.id != id)
+            if left != review.remarks:
+                self.reviews[review.id] = review._replace(remarks=left)
+                if not left and not review.body:
+                    del self.reviews[review.id]
+                return
+        raise not_found()
+
+    def _remark(self, pull: Pull, commit: str, wanted: dict[str, Any]) -> Remark:
         path, line = str(wanted["path"]), int(wanted.get("line") or 0)
         start = int(wanted.get("start_line") or line)
-        if not any(each.path == path for each in self.repository.changes(pull.base, pull.head)):
+        if not any(each.path == path for each in self.repository.changes(pull.base, commit)):
             raise Refusal(422, "Unprocessable Entity", ["Path could not be resolved"])
-        shown = self.repository.lines_shown(pull.base, pull.head, path)
+        shown = self.repository.lines_shown(pull.base, commit, path)
         if not {start, line} <= shown or start > line:
             raise Refusal(422, "Unprocessable Entity", ["Line could not be resolved"])
         fits(str(wanted["body"]), "PullRequestReviewComment")

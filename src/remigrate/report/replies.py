@@ -16,6 +16,7 @@ from remigrate.report.words import listed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from remigrate.model import Finding, Fix
     from remigrate.outcome import Reset
 
 HELP = """\
@@ -210,6 +211,16 @@ def reproduced(reset: Reset) -> str:
     strategy = [] if reset.strategy == "squash" else [f"--strategy {reset.strategy}"]
     kept = ["--keep-replaced"] if reset.kept else []
     return " ".join(["remigrate reset", *labels, *base, *strategy, *kept])
+
+
+def suggestion(finding: Finding, fix: Fix, line: str, left: Sequence[str], mark: str) -> str:
+    """A review comment on the line that settles a finding."""
+    stays = f" {listed(left)} of this file {'stays' if len(left) == 1 else 'stay'}." if left else ""
+    return (
+        f"This settles {finding.code} ({finding.rule}), tried on what base and this branch are "
+        f"together.{stays} If the branch has no {code(fix.new[1])} yet, update it from its base "
+        f"as well.\n\n{fence(line, 'suggestion')}\n\n{mark}\n"
+    )
 
 
 def superseded(number: int) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from remigrate.model import Finding, Severity
+from remigrate.model import Finding, Fix, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,8 @@ SEVERITY: Severity = "error"
 def check(facts: Facts) -> Iterator[Finding]:
     """One finding for each reference that leads nowhere."""
     for reference in facts.graph.dangling:
-        yield _finding(facts.graph, reference, "Django stops with NodeNotFoundError", _hint)
+        found = _finding(facts.graph, reference, "Django stops with NodeNotFoundError", _hint)
+        yield found._replace(fix=_fix(facts.graph, reference))
     if facts.landed is not None:
         known = set(facts.graph.dangling)
         for reference in facts.landed.graph.dangling:
@@ -59,6 +60,18 @@ def _finding(graph: Graph, found: Dangling, outcome: str, hint: Hint) -> Finding
         hint(graph, found),
         (origin, missing),
     )
+
+
+def _fix(graph: Graph, found: Dangling) -> Fix | None:
+    """The one migration that has the number or the words of the missing one: it was renamed."""
+    number, _, words = found.target[1].partition("_")
+    names = []
+    for key in graph.files:
+        other, _, said = key[1].partition("_")
+        if key[0] == found.target[0] and key != found.origin and (other == number or said == words):
+            names.append(key[1])
+    ref = found.reference
+    return Fix((ref.label, ref.name), (ref.label, names[0])) if len(names) == 1 else None
 
 
 def _hint(graph: Graph, found: Dangling) -> str:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from remigrate.facts import line_of, reference_to
 from remigrate.graph import uncertain
-from remigrate.model import Finding, Key, Related, Severity
+from remigrate.model import Finding, Fix, Key, Related, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from remigrate.facts import Facts
+    from remigrate.model import Reference
 
 CODE = "RM101"
 NAME = "multiple-leaves"
@@ -57,9 +58,9 @@ def _conflict(facts: Facts, leaves: list[Key]) -> Finding:
     kept = next((leaf for leaf in leaves if facts.side(leaf) == "landed"), leaves[0])
     moved = next((leaf for leaf in leaves if facts.side(leaf) == "new" and leaf != kept), None)
     moved = moved or next(leaf for leaf in reversed(leaves) if leaf != kept)
-    first, line = _start_of_branch(facts, moved, kept)
+    first, fork = _start_of_branch(facts, moved, kept)
     label = graph.apps[kept[0]].label
-    path = graph.files[first].path
+    path, line = graph.files[first].path, fork.line if fork else line_of(graph.files[first])
     said = ", ".join(f"{leaf[1]}{_side(facts, leaf)}" for leaf in leaves)
     return Finding(
         CODE,
@@ -80,15 +81,23 @@ def _conflict(facts: Facts, leaves: list[Key]) -> Finding:
             for leaf in leaves
             if leaf not in (moved, first)
         ),
+        fix=_fix(facts, first, fork, (label, kept[1])),
     )
+
+
+def _fix(facts: Facts, first: Key, fork: Reference | None, onto: tuple[str, str]) -> Fix | None:
+    """What puts a branch that nobody has applied on top of the other leaf."""
+    if fork is None or facts.side(first) != "new":
+        return None
+    return Fix((fork.label, fork.name), onto)
 
 
 def _side(facts: Facts, leaf: Key) -> str:
     return {"landed": " (in base)", "new": " (new here)", "": ""}[facts.side(leaf)]
 
 
-def _start_of_branch(facts: Facts, moved: Key, kept: Key) -> tuple[Key, int]:
-    """The first migration of the branch that ends in `moved`, and the line where it forks off."""
+def _start_of_branch(facts: Facts, moved: Key, kept: Key) -> tuple[Key, Reference | None]:
+    """The first migration of the branch that ends in `moved`, and the entry where it forks off."""
     graph = facts.graph
     shared = graph.ancestors(kept) | {kept}
     first, seen = moved, {moved}
@@ -104,5 +113,5 @@ def _start_of_branch(facts: Facts, moved: Key, kept: Key) -> tuple[Key, int]:
     for _, name in inside:
         reference = reference_to(migration, label, name)
         if reference is not None:
-            return first, reference.line
-    return first, line_of(migration)
+            return first, reference
+    return first, None
