@@ -48,6 +48,8 @@ class Tools(NamedTuple):
     hub: GitHub
     clone: Clone
     rehearse: Rehearse
+    label: str = ""
+    """For our pull requests; empty for none."""
 
 
 class Result(NamedTuple):
@@ -146,7 +148,7 @@ class _Order:
         assert event.comment
         assert event.number is not None
         self._event, self._grant = event, grant
-        self._hub, self._clone, self._rehearse = tools
+        self._hub, self._clone, self._rehearse, self._label = tools
         self._number, self._comment = event.number, event.comment
         self._line = command.first_line(event.comment.body).strip()
         self._branch = f"{BRANCHES}{event.number}"
@@ -281,8 +283,17 @@ class _Order:
             raise _End(
                 Result("failed", "no-pull-request", "", self._branch), words, "-1"
             ) from error
-        words = replies.done(reset, ours.number, is_new=is_new)
+        words = replies.done(reset, ours.number, is_new=is_new) + self._labelled(ours.number)
         return Result("pushed", "done", ours.url, self._branch), words
+
+    def _labelled(self, number: int) -> str:
+        """Label our pull request; why it has none, as that alone is no failure."""
+        try:
+            if self._label:
+                self._hub.label(number, self._label)
+        except NetworkFailure as error:
+            return replies.unlabelled(str(error), error.hint)
+        return ""
 
 
 def clean_up(number: int, hub: GitHub, clone: Clone, *, only_for_findings: bool = False) -> Result:

@@ -203,6 +203,12 @@ class GitHub:
                 self._again(lambda: edit(title=title, body=body))
             return there._replace(title=title, body=body), is_new
 
+    def label(self, number: int, name: str) -> None:
+        """Put a label on a pull request; on GitHub, one that is not there is made so."""
+        with _told(f"#{number} cannot get the label {name}", "issues: write"):
+            add = self._repository.get_pull(number).add_to_labels
+            self._again(lambda: add(name))  # twice is once
+
     def close(self, number: int) -> None:
         """Close a pull request without merging it."""
         with _told(f"#{number} cannot be closed", "pull-requests: write"):

@@ -43,6 +43,8 @@ class Story(NamedTuple):
     hub: LocalGitHub
     token: str
     folder: Path
+    label: str = ""
+    """For the bot's pull requests."""
 
     @classmethod
     def begun(cls, hub: LocalGitHub, folder: Path) -> Story:
@@ -114,7 +116,7 @@ class Story(NamedTuple):
         bench = rehearsal.Bench(ours, ".", work)
         there = rehearsal.Planned(bench, plan) if plan else bench
         try:
-            yield chatops.Tools(self.client(), ours, there.rehearse)
+            yield chatops.Tools(self.client(), ours, there.rehearse, self.label)
         finally:
             ours.close()
 

@@ -186,6 +186,28 @@ def test_workflows_that_may_not_open_pull_requests_leave_the_branch_and_a_link(
     assert story.reactions() == ["-1"]
 
 
+def test_the_bots_pull_request_gets_the_label_that_was_asked_for(story: Story) -> None:
+    named = story._replace(label="migrations: reset")
+    for _ in range(2):
+        assert named.order("/reset-migrations").decision == "pushed"
+        assert story.hub.state.issue(2).labels == ("migrations: reset",)
+    assert story.hub.state.issue(1).labels == ()
+
+
+def test_without_a_label_none_is_made(story: Story) -> None:
+    story.order("/reset-migrations")
+    assert not story.hub.state.labels
+
+
+def test_a_label_that_cannot_be_had_is_told_and_is_no_failure(story: Story) -> None:
+    story.hub.faults.add("503", "POST", "*/issues/2/labels", times=50)
+    result = story._replace(label="migrations").order("/reset-migrations")
+    assert (result.decision, story.proposals()) == ("pushed", [2])
+    assert story.answers()[0].startswith("🚀 I opened #2")
+    assert "cannot get the label migrations" in story.answers()[0]
+    assert story.reactions() == ["rocket"]
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [

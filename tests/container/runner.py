@@ -27,7 +27,8 @@ COMMANDS = ("add_path_1", "save_state_1", "set_env_1", "set_output_1", "step_sum
 # Defaults of action.yml; tests/test_house.py holds the two equal.
 EMPTY = (
     *("base", "select", "ignore", "fail-on", "sarif-file", "config"),
-    *("plan", "reports", "settings", "manage", "env", "python-version", "install", "apt-packages"),
+    *("plan", "reports", "label", "settings", "manage", "env", "python-version", "install"),
+    "apt-packages",
 )
 INPUTS = {"path": ".", "comment": "auto", "mode": "all", "drift": "auto"} | dict.fromkeys(EMPTY, "")
 

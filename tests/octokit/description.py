@@ -22,7 +22,9 @@ from remigrate.local_github.server import Exchange
 PACKAGES = Path(sys.prefix) / "octokit/node_modules/@octokit"
 MISSING = "GitHub's description is not installed: `make lint` installs it where npm is there"
 
-# The repository of a head that was deleted is null, as its webhooks describe and its API does not.
+# GitHub sends null for these, and does not describe it: the repository of a head that was deleted
+# (its webhooks do), the line of a review comment that is outdated, a label's description.
+NULL = (".head.repo", "].line", "].description")
 # Answers that GitHub gives to any request, and does not describe for each.
 ANYWHERE = (401, 403, 404, 429, 500, 502, 503)
 _NAME = "urn:github"
@@ -98,15 +100,13 @@ class Description:
             node = found
         return node
 
-    # A deleted fork is null in a pull request that is told alone, too, and so is the line of a
-    # review comment that is outdated: GitHub's own exceptions.
     def _valid(self, value: Any, schema: Json, told: str) -> None:
         absolute = json.loads(json.dumps(schema).replace('"$ref": "#', f'"$ref": "{_NAME}#'))
         validator: Any = Draft4Validator(absolute, registry=self._registry)
         wrong = [
             f"{each.json_path}: {each.message[:300]}"
             for each in validator.iter_errors(value)
-            if not (each.json_path.endswith((".head.repo", "].line")) and each.instance is None)
+            if not (each.json_path.endswith(NULL) and each.instance is None)
         ]
         assert not wrong, "\n".join([told, *wrong])
 

@@ -173,6 +173,11 @@ def done(reset: Reset, number: int, *, is_new: bool) -> str:
     return f"🚀 I {verb} #{number}: {prose(said)}. Merging it updates this pull request."
 
 
+def unlabelled(why: str, cure: str) -> str:
+    """Below the answer: the pull request is there, and has no label."""
+    return f"\n\n{prose(cut(why, _LONGEST))}. {prose(cure)}".rstrip()
+
+
 def no_pull_request(reset: Reset, branch: str, compare: str, why: str, cure: str) -> str:
     """The branch is there, and GitHub does not let us open a pull request."""
     _, became, proof = words.headline(reset)
