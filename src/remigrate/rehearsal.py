@@ -120,9 +120,11 @@ class Bench:
         if merged.missing and strategy in ("squash", "fresh"):
             raise Behind([path for path in merged.missing if path.endswith(".py")])
         wanted = merged.wanted._replace(strategy=strategy)
-        worked = self._work(merged.repository, wanted, merged.answer, Voice(say))
+        voice = Voice(say)
+        worked = self._work(merged.repository, wanted, merged.answer, voice)
+        reset = worked.reset._replace(warnings=(*worked.reset.warnings, *voice.remarks))
         if not worked.changes:
-            return Made(worked.reset, {})
+            return Made(reset, {})
         files = {path: self._content(merged.sha, path) for path in merged.missing}
         files |= {each.path: each.after for each in worked.changes}
         before = self._before(pull_request, files)
@@ -132,7 +134,7 @@ class Bench:
             if new != (before[path].content if path in before else None)
         }
         review.demand_harmless(files, before, merged.folders)
-        return Made(worked.reset, files)
+        return Made(reset, files)
 
     def demand_allowed(
         self, pull_request: PullRequest, order: Command, files: Mapping[str, bytes | None]

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from remigrate import check, git
+from remigrate import chatops, check, git, handover
 from remigrate import demo_shop as project
+from remigrate.check import Answer
 from remigrate.errors import EnvironmentFailure
+from remigrate.git import Repository
 from remigrate.memory import NoCache
+from remigrate.options import Options
+from remigrate.rehearsal import Voice
 from remigrate.reset.flow import Worked
 from remigrate.rules import ALL
-from tests.bot.story import Story, run
+from tests.bot.story import Story, run, unboxed
 
 OURS = "remigrate/pr-1"
 
@@ -132,6 +136,34 @@ def test_a_dry_run_shows_the_diff_and_pushes_nothing(story: Story) -> None:
     assert story.branch(OURS) == ""
     assert story.reactions() == ["+1"]
     assert "+++ b/shop/migrations/0004_discount.py" in story.answers()[0]
+
+
+REMARK = "files were not formatted, @octo/all <!-- as ruff is missing"
+
+
+def remarking(repository: Repository, wanted: Options, answer: Answer, say: Voice) -> Worked:
+    """A reset with something to remark."""
+    say.remark(REMARK)
+    say.warn("It took long.", "Take a `break`.")
+    return unboxed(repository, wanted, answer, say)
+
+
+@pytest.mark.parametrize("order", ["", " dry-run"])
+def test_what_was_remarked_on_the_way_is_a_warning(story: Story, order: str) -> None:
+    story.order(f"/reset-migrations{order}", work=remarking)
+    told = story.answers()[0] if order else story.hub.state.issue(2).body
+    assert "> - files were not formatted, `@octo/all` `<!--` as ruff is missing\n" in told
+    assert "> - It took long. Take a `break`.\n" in told
+
+
+def test_a_remark_of_the_job_that_plans_is_told_by_the_one_that_writes(story: Story) -> None:
+    happened, grant = story.granted("/reset-migrations")
+    with story.tools(remarking) as tools:
+        plan = chatops.plan(happened, grant, tools)
+    assert plan is not None
+    (story.folder / "plan.json").write_text(handover.encoded(plan))
+    story.order("/reset-migrations", plan=str(story.folder / "plan.json"))
+    assert "> - files were not formatted" in story.hub.state.issue(2).body
 
 
 def test_help_is_given_and_nothing_runs(story: Story) -> None:
