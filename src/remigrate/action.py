@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _NOTHING = "0" * 40
 _PULL_REQUEST = ("pull_request", "pull_request_target")
-_SAFE = {"core.fsmonitor": "false", "core.hooksPath": os.devnull, "safe.bareRepository": "explicit"}
 _KEPT = ("PATH", "HOME", "LANG", "TZ", "SSL_CERT_FILE", "GIT_SSL_CAINFO", "https_proxy", "no_proxy")
 _MODES = ("all", "plan", "apply", "projects")
 _ERROR_LIMIT = 4_000
@@ -107,7 +106,7 @@ def _run(environ: Mapping[str, str]) -> int:
     asked = untrusted.inputs(lambda name: _input(environ, name))
     kept = {name: environ[name] for name in _KEPT if name in environ}
     env = git.with_config(
-        {**kept, "GIT_CONFIG_GLOBAL": os.devnull}, {**_SAFE, "safe.directory": workspace}
+        {**kept, "GIT_CONFIG_GLOBAL": os.devnull}, {**git.SAFE, "safe.directory": workspace}
     )
     repository = git.open_repository(folder, env)
     if _mode(environ) == "projects":

@@ -7,7 +7,6 @@ the environment of those git processes that talk to GitHub, and nowhere else.
 
 from __future__ import annotations
 
-import base64
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,10 +32,8 @@ _DEPTHS = (50, 500, 5_000)
 _PATIENCE = 600.0
 """Seconds for git to talk to GitHub; the first fetch of a large repository takes minutes."""
 _OURS = {
-    "core.hooksPath": os.devnull,
-    "core.fsmonitor": "false",
+    **git.SAFE,
     "core.symlinks": "false",
-    "safe.bareRepository": "explicit",
     "submodule.recurse": "false",
     "protocol.allow": "never",
     "protocol.https.allow": "always",
@@ -77,9 +74,7 @@ class Clone:
         """A new one in the new folder `folder`, with nothing fetched yet."""
         import git as gitpython  # a tenth of a second, and only the bot writes
 
-        self._url = url
-        self._basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-        self._secrets = tuple(filter(None, (token, self._basic)))
+        self._url, self._credentials = url, git.Credentials(url, token)
         os.mkdir(folder, 0o700)
         self._top = os.path.join(folder, "tree")
         os.mkdir(self._top, 0o700)
@@ -274,8 +269,7 @@ class Clone:
         return os.fsdecode(output.stdout)
 
     def _talk(self, args: Sequence[str]) -> process.Output:
-        header = {f"http.{self._url}.extraheader": f"AUTHORIZATION: basic {self._basic}"}
-        return self._run(args, git.with_config(self._env, header), _PATIENCE)
+        return self._run(args, self._credentials.given(self._env), _PATIENCE)
 
     def _run(
         self, args: Sequence[str], env: dict[str, str], patience: float = process.TIMEOUT
@@ -286,10 +280,7 @@ class Clone:
             raise NetworkFailure(f"git {args[0]} took more than {patience:g} seconds") from error
 
     def _words(self, said: bytes) -> str:
-        text = said.decode("utf-8", "replace").strip()
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        return self._credentials.hidden(said.decode("utf-8", "replace").strip())
 
 
 class Scratch:

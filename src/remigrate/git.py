@@ -16,6 +16,39 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 
+SAFE = {
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    "safe.bareRepository": "explicit",
+}
+"""Settings without which a repository that somebody else has written can have git run something."""
+
+
+class Credentials(NamedTuple):
+    """What lets git into a repository on GitHub. Only processes that talk to it get them, in their
+    environment."""
+
+    url: str
+    token: str
+
+    @property
+    def _basic(self) -> str:
+        import base64
+
+        return base64.b64encode(f"x-access-token:{self.token}".encode()).decode()
+
+    def given(self, env: Mapping[str, str]) -> dict[str, str]:
+        """The environment with them."""
+        header = {f"http.{self.url}.extraheader": f"AUTHORIZATION: basic {self._basic}"}
+        return with_config(env, header if self.token else {})
+
+    def hidden(self, said: str) -> str:
+        """What git has said, without them."""
+        for secret in (self.token, self._basic) if self.token else ():
+            said = said.replace(secret, "***")
+        return said
+
+
 class Observed:
     """What was asked of the state of a repository that can change, and the answers.
 
@@ -211,21 +244,18 @@ def fetched(
 
     `token` reaches git in the environment of the one process that fetches. Raises `NetworkFailure`.
     """
-    import base64
-
     store = os.path.join(folder, "fetched.git")
     clean = {name: value for name, value in repository.env.items() if name in ("PATH", "HOME")}
     apart = process.git_environment(
         {**clean, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
     )
-    basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-    header = {f"http.{url}.extraheader": f"AUTHORIZATION: basic {basic}"} if token else {}
-    _fetch(["git", "init", "--quiet", "--bare", store], apart, ())
+    credentials = Credentials(url, token)
+    _fetch(["git", "init", "--quiet", "--bare", store], apart, credentials)
     flags = ("--quiet", "--no-tags", "--depth=1", "--no-recurse-submodules")
     _fetch(
         ["git", "-C", store, "fetch", *flags, "--end-of-options", url, name],
-        with_config(apart, header),
-        (token, basic),
+        credentials.given(apart),
+        credentials,
     )
     own = repository.env.get("GIT_ALTERNATE_OBJECT_DIRECTORIES")
     more = os.pathsep.join(filter(None, (os.path.join(store, "objects"), own)))
@@ -233,16 +263,14 @@ def fetched(
     return repository.with_env({"GIT_ALTERNATE_OBJECT_DIRECTORIES": more}), sha.decode().strip()
 
 
-def _fetch(argv: list[str], env: dict[str, str], secrets: tuple[str, ...]) -> None:
+def _fetch(argv: list[str], env: dict[str, str], credentials: Credentials) -> None:
     try:
         output = process.run(argv, env)
     except process.TimedOut as error:
         raise NetworkFailure("the remote did not answer in time") from error
     if output.code:
         said = output.stderr.decode("utf-8", "replace").strip() or f"exit status {output.code}"
-        for secret in filter(None, secrets):
-            said = said.replace(secret, "***")
-        raise NetworkFailure(_last_line(said))
+        raise NetworkFailure(_last_line(credentials.hidden(said)))
 
 
 def with_config(env: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:

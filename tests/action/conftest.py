@@ -35,6 +35,22 @@ def commit(folder: Path, files: Mapping[str, str | bytes], message: str) -> str:
     return run_git(folder, "rev-parse", "HEAD")
 
 
+SAFE = "false /dev/null explicit"
+"""What `settings_seen` writes of a git that runs nothing which the repository names."""
+
+
+def settings_seen(folder: Path) -> tuple[str, Path]:
+    """A PATH with a git that writes down which settings each of its processes has, and where."""
+    seen, wrapper = folder / "settings", folder / "seeing" / "git"
+    wrapper.parent.mkdir()
+    real = subprocess.run(["which", "git"], capture_output=True, text=True).stdout.strip()
+    names = ("core.fsmonitor", "core.hooksPath", "safe.bareRepository")
+    asked = " ".join(f"$({real} -C / config --get {name})" for name in names)
+    wrapper.write_text(f'#!/bin/sh\necho "{asked} | $*" >> {seen}\nexec {real} "$@"\n')
+    wrapper.chmod(0o755)
+    return f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}", seen
+
+
 class Shop(NamedTuple):
     """A repository on a server, with a pull request that collides with main."""
 

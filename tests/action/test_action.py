@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from remigrate import action, git
-from tests.action.conftest import Shop, Step, commit, run_git
+from tests.action.conftest import SAFE, Shop, Step, commit, run_git, settings_seen
 from tests.rules.verbs import app, migration
 
 NOTHING = "0" * 40
@@ -198,6 +198,20 @@ def test_the_token_reaches_the_fetch_alone(
     for folder, _, files in os.walk(tmp_path / "w"):
         for name in files:
             assert b"ghs_secret" not in (Path(folder) / name).read_bytes()
+
+
+def test_every_git_that_reads_the_checkout_runs_nothing_that_it_names(
+    shop: Shop, step: Step, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, settings = settings_seen(tmp_path)
+    monkeypatch.setenv("PATH", path)
+    shop.checkout(tmp_path / "w", shop.head)
+    run_git(tmp_path / "w", "config", "core.fsmonitor", "./evil")
+    settings.write_text("")
+    step(tmp_path / "w", "pull_request", shop.pull_request(), PATH=path)
+    lines = [line for line in settings.read_text().splitlines() if "fetched.git" not in line]
+    assert len(lines) > 3
+    assert {line.partition(" | ")[0] for line in lines} == {SAFE}
 
 
 def test_a_remote_that_repeats_the_token_does_not_get_it_into_the_log(
