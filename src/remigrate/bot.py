@@ -54,7 +54,7 @@ def run(
             if grant.task == "clean-up":
                 return chatops.clean_up(event.number, hub, ours), ""
             there = rehearsal.Planned(bench, plan) if mode == "apply" else bench
-            tools = chatops.Tools(hub, ours, there.rehearse, read("label"))
+            tools = chatops.Tools(hub, ours, there.rehearse, read("label"), forks=mode != "all")
             if mode == "plan":
                 return _planned(chatops.plan(event, grant, tools))
             run_url = f"{page}/actions/runs/{environ.get('GITHUB_RUN_ID', '')}"

@@ -1,4 +1,5 @@
-"""``/reset-migrations``: from the comment to the pull request, and to the last word of the answer.
+"""``/reset-migrations``: from the comment to the pull request (for a fork, to a patch), and to the
+last word of the answer.
 
 Whatever happens, the comment ends with a reaction and an answer that says what to do. Nothing is
 pushed before the proof holds, who asked may still write, and the pull request is where it was.
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from remigrate import command, github, marks
 from remigrate.command import Command, Misunderstood
-from remigrate.errors import Failure, NetworkFailure
+from remigrate.errors import Failure, NetworkFailure, UsageFailure
 from remigrate.handover import Failed, Handover, packed
 from remigrate.rehearsal import Behind
 from remigrate.report import replies
@@ -50,6 +51,9 @@ class Tools(NamedTuple):
     rehearse: Rehearse
     label: str = ""
     """For our pull requests; empty for none."""
+    forks: bool = False
+    """Whether a reset is worked out for pull requests of forks: in a job that may not write, and
+    where the plan of such a job is all that there is."""
 
 
 class Result(NamedTuple):
@@ -148,7 +152,7 @@ class _Order:
         assert event.comment
         assert event.number is not None
         self._event, self._grant = event, grant
-        self._hub, self._clone, self._rehearse, self._label = tools
+        self._hub, self._clone, self._rehearse, self._label, self._forks = tools
         self._number, self._comment = event.number, event.comment
         self._line = command.first_line(event.comment.body).strip()
         self._branch = f"{BRANCHES}{event.number}"
@@ -160,6 +164,8 @@ class _Order:
         order = self._understood()
         pull_request = self._found(order)
         made = self._made(pull_request, order, answer.progress)
+        if self._is_fork(pull_request):
+            raise self._patched(pull_request, order, made)
         tip = self._clone.tip(self._branch)
         self._demand_own(tip, order)
         # All that was asked before counts only if it is still so.
@@ -178,6 +184,7 @@ class _Order:
         order = self._understood()
         found = self._found(order)
         try:
+            self._demand_reader(found)
             made = self._rehearse(found, order, _Silence().progress)
         except Behind as error:
             return Handover(found.head, found.base, behind=tuple(error.missing))
@@ -203,7 +210,8 @@ class _Order:
         found = self._hub.pull_request(self._number)
         if not found.is_open:
             raise _refused("closed", replies.closed())
-        if found.head_repository != self._event.repository:
+        is_gone = found.head_repository is None
+        if is_gone or (self._is_fork(found) and not self._forks):
             raise _refused("fork", replies.from_fork(self._at_home(order, found)))
         if found.head_branch.startswith(BRANCHES):
             raise _refused("own", replies.of_the_bot(), "confused")
@@ -215,6 +223,19 @@ class _Order:
                 raise _refused("moved", replies.moved(seen, found.head))
             raise _refused("which-commit", replies.which_commit(found.head, self._line), "confused")
         return found
+
+    def _is_fork(self, found: PullRequest) -> bool:
+        return found.head_repository != self._event.repository
+
+    def _demand_reader(self, found: PullRequest) -> None:
+        """The code of a fork is run by a job that may not write, or not at all."""
+        if self._is_fork(found) and self._clone.may_push():
+            raise UsageFailure(
+                "this pull request comes from another repository, and the job that would run its "
+                "code has a token that may write",
+                "Give the job with `mode: plan` the permissions `contents: read` and "
+                "`pull-requests: read`, and no others.",
+            )
 
     def _reported(self) -> str:
         """The commit that the check's comment was about when the order was given."""
@@ -246,6 +267,16 @@ class _Order:
         if wrong or reset.refused:
             return _End(Result("failed", "not-proved"), replies.not_proved(reset), "-1")
         return _End(Result("nothing", "nothing-to-do"), replies.rehearsed(reset), "+1")
+
+    def _patched(self, pull_request: PullRequest, order: Command, made: Made) -> _End:
+        """For a branch that we cannot push to."""
+        self._demand_permission()
+        self._demand_unmoved(pull_request)
+        reset = made.reset._replace(written=True)
+        sha = self._clone.commit(pull_request.head, made.files, _message(reset, self._number))
+        at_home = self._at_home(order, pull_request)
+        words = replies.patched(reset, pull_request.head, self._clone.patch(sha), at_home)
+        return _End(Result("rehearsed", "patch"), words, "+1")
 
     def _demand_own(self, tip: Tip | None, order: Command) -> None:
         if tip is not None and not tip.made_from and not order.force:

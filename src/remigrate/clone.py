@@ -27,6 +27,8 @@ _KEPT = (
     *("PATH", "LANG", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"),
     *("http_proxy", "https_proxy", "no_proxy", "HTTPS_PROXY", "NO_PROXY"),
 )
+_NEVER = "remigrate/never"
+"""A branch that nobody makes."""
 _DEPTHS = (50, 500, 5_000)
 """Commits to fetch at most before all are; most pull requests are cut from the last few."""
 _PATIENCE = 600.0
@@ -220,7 +222,26 @@ class Clone:
         )
         return made.hexsha
 
+    def patch(self, sha: str) -> bytes:
+        """What a commit changes, as ``git apply`` takes it, whatever attributes the files have."""
+        flags = ("--text", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
+        output = self._run(("diff", *flags, "--full-index", f"{sha}^", sha), self._env)
+        if output.code:
+            raise RepositoryFailure(f"git diff failed: {self._words(output.stderr)}")
+        return output.stdout
+
     # To GitHub
+
+    def may_push(self) -> bool:
+        """Whether the token may write to the repository: GitHub is asked, and nothing is sent."""
+        nothing = f":refs/heads/{_NEVER}"
+        output = self._talk(("push", "--dry-run", "--no-verify", self._url, nothing))
+        said = self._words(output.stderr)
+        if output.code in (0, 1):  # 1: there is no such branch
+            return True
+        if "The requested URL returned error: 403" in said:
+            return False
+        raise NetworkFailure(f"what the token may do cannot be asked: {_reason(said)}")
 
     def push(self, sha: str, branch: str, old: str | None) -> None:
         """Let a branch on GitHub be `sha`, if it is still `old` (None: not there).

@@ -109,14 +109,17 @@ class Story(NamedTuple):
         return happened, event.grants(happened)
 
     @contextmanager
-    def tools(self, work: rehearsal.Work = unboxed, plan: str = "") -> Iterator[chatops.Tools]:
+    def tools(
+        self, work: rehearsal.Work = unboxed, plan: str = "", *, forks: bool = False
+    ) -> Iterator[chatops.Tools]:
         """What an order is carried out with: a new clone, and a plan of another job if any."""
         folder = self.folder / f"clone-{len(list(self.folder.glob('clone-*')))}"
         ours = clone.Clone(str(folder), f"{self.hub.url}/octo/shop", self.token, os.environ)
         bench = rehearsal.Bench(ours, ".", work)
         there = rehearsal.Planned(bench, plan) if plan else bench
         try:
-            yield chatops.Tools(self.client(), ours, there.rehearse, self.label)
+            rehearse = there.rehearse
+            yield chatops.Tools(self.client(), ours, rehearse, self.label, forks or bool(plan))
         finally:
             ours.close()
 

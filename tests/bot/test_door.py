@@ -271,12 +271,37 @@ def test_somebody_elses_commits_stay_when_ours_is_closed(
     assert "so the branch stays" in story.answers(2)[0]
 
 
+def forked(story: Story) -> None:
+    """Pull request #2 comes from a fork."""
+    fork = story.hub.state.fork("mallory")
+    story.hub.state.push("evil", project.DISCOUNT, "Evil", by="mallory", onto="topic~", to=fork)
+    story.hub.state.open("evil", "main", "Evil", by="mallory", of=fork)
+
+
+def test_the_code_of_a_fork_is_asked_for_by_the_job_that_plans_alone(
+    story: Story, capture: pytest.CaptureFixture[str]
+) -> None:
+    """Where there is a sandbox, it would run; here its lack tells that it was to be run."""
+    forked(story)
+    sandbox = "the sandbox for the project's code cannot be set up"
+    body = f"/reset-migrations sha={story.hub.state.pull(2)[1].head[:12]}"
+    said = story.hub.state.comment(2, body, by="ada")
+    payload = events.issue_comment(story.hub.shapes, said.id)
+    done = step(story, capture, "issue_comment", payload)
+    assert (done.code, "fork" in done.outputs) == (0, True)
+    assert sandbox not in story.answers(2)[0]
+    step(story, capture, "issue_comment", payload, READS, mode="plan", plan="plan.json")
+    assert sandbox in (story.folder / "workspace/plan.json").read_text()
+    step(story, capture, "issue_comment", payload, mode="apply", plan="plan.json")
+    assert sandbox in story.answers(2)[0]
+    step(story, capture, "issue_comment", payload, mode="plan", plan="plan.json")
+    assert "a token that may write" in (story.folder / "workspace/plan.json").read_text()
+
+
 def test_the_end_of_a_forks_pull_request_is_nothing(
     story: Story, capture: pytest.CaptureFixture[str]
 ) -> None:
-    fork = story.hub.state.fork("mallory")
-    story.hub.state.push("evil", project.DISCOUNT, "Evil", by="mallory", onto="main", to=fork)
-    story.hub.state.open("evil", "main", "Evil", by="mallory", of=fork)
+    forked(story)
     payload = events.pull_request(story.hub.shapes, 2, "closed", "mallory")
     done = step(story, capture, "pull_request", payload)
     assert (done.code, done.log) == (0, "Nothing to do: forked.\n")

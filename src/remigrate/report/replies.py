@@ -44,6 +44,7 @@ The first line of a comment, by somebody who may write to this repository:
 Without a strategy it is `squash`, or `rebase` where base has migrations that the branch lacks.
 """
 LIMIT = 60_000
+LONGEST_PATCH = 40_000
 _LONGEST = 2_000
 
 
@@ -80,6 +81,35 @@ def from_fork(command: str) -> str:
         "whose code it does not run. On your machine, in that branch:\n\n"
         f"{fence(f'pip install remigrate{chr(10)}{command}', 'sh')}\n"
     )
+
+
+def patched(reset: Reset, head: str, patch: bytes, command: str) -> str:
+    """A pull request from another repository: what it needs is a patch."""
+    text = _shown_whole(patch)
+    if text:
+        top = (
+            "👍 This pull request comes from another repository, where this job may not push. "
+            "What it would push there is this patch. Save it as `reset.patch` and, in that branch "
+            f"at {code(head[:12])}:\n\n```sh\ngit apply --index reset.patch\n```\n\n"
+            f"<details><summary>The patch</summary>\n\n{fence(text, 'diff')}\n\n</details>\n\n"
+        )
+    else:
+        top = (
+            "👍 This pull request comes from another repository, where this job may not push, and "
+            "a patch cannot be shown here: it is too long, or has characters that a comment would "
+            f"not keep. On your machine, in that branch at {code(head[:12])}:\n\n"
+            f"{fence(f'pip install remigrate{chr(10)}{command}', 'sh')}\n\n"
+        )
+    return top + reset_markdown.render(reset, LIMIT - len(top) - 300)
+
+
+def _shown_whole(patch: bytes) -> str:
+    """The patch, if a comment shows it to the last byte; else nothing."""
+    try:
+        text = patch.decode().removesuffix("\n")
+    except UnicodeDecodeError:
+        return ""
+    return text if len(text) <= LONGEST_PATCH and visible_lines(text) == text else ""
 
 
 def which_commit(head: str, line: str) -> str:
