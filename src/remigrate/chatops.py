@@ -7,10 +7,10 @@ pushed before the proof holds, who asked may still write, and the pull request i
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from remigrate import command, github, marks
+from remigrate.answering import Answer
 from remigrate.command import Command, Misunderstood
 from remigrate.errors import Failure, NetworkFailure, UsageFailure
 from remigrate.handover import Failed, Handover, packed
@@ -22,14 +22,12 @@ if TYPE_CHECKING:
 
     from remigrate.clone import Clone, Tip
     from remigrate.event import Event, Grant
-    from remigrate.github import Comment, GitHub, PullRequest, Reaction
+    from remigrate.github import GitHub, PullRequest, Reaction
     from remigrate.outcome import Reset
     from remigrate.rehearsal import Made
 
 BRANCHES = "remigrate/pr-"
 """How our branches begin; the number of the pull request follows."""
-_BETWEEN_EDITS = 5.0
-"""Seconds between two edits of the answer, while it runs."""
 
 
 class Rehearse(Protocol):
@@ -76,50 +74,19 @@ class _End(Exception):
         self.result, self.words, self.reaction, self.mark = result, words, reaction, mark
 
 
+def _silently(_: str) -> None:
+    """Tells nobody how far it is: a run that may not write."""
+
+
 def _refused(reason: str, words: str, reaction: Reaction = "-1", mark: str = "") -> _End:
     return _End(Result("refused", reason), words, reaction, mark)
-
-
-class _Silence:
-    """No answer: this run may not write."""
-
-    def progress(self, _: str) -> None:
-        """Nobody is told."""
-
-
-class _Answer:
-    """Our one comment about an order, edited in its place."""
-
-    def __init__(self, hub: GitHub, number: int, order: int, run_url: str) -> None:
-        self._hub, self._number, self._order, self._run_url = hub, number, order, run_url
-        self._comment: Comment | None = None
-        self._said = 0.0
-
-    def progress(self, step: str) -> None:
-        """Tell how far it is; not for every step, as GitHub counts what is written."""
-        now = time.monotonic()
-        if now - self._said >= _BETWEEN_EDITS or not self._comment:
-            self._said = now
-            self._write(replies.started(self._run_url, step), marks.reply(self._order))
-
-    def end(self, words: str, reaction: Reaction, mark: str = "") -> None:
-        """The last word."""
-        self._write(words, mark or marks.reply(self._order))
-        self._hub.react(self._order, reaction, instead_of="eyes")
-
-    def _write(self, words: str, mark: str) -> None:
-        body = f"{words.rstrip()}\n\n{mark}\n"
-        if self._comment and mark in self._comment.body:
-            self._comment = self._hub.change(self._comment, body)
-        else:
-            self._comment = self._hub.say(self._number, mark, body)
 
 
 def carry_out(event: Event, grant: Grant, tools: Tools, run_url: str) -> Result:
     """Do what the comment of `event` asks for, and answer it. What is raised was told before."""
     assert event.comment
     assert event.number is not None
-    answer = _Answer(tools.hub, event.number, event.comment.id, run_url)
+    answer = Answer(tools.hub, event.number, event.comment.id, run_url)
     try:
         return _Order(event, grant, tools).carried_out(answer)
     except _End as end:
@@ -157,7 +124,7 @@ class _Order:
         self._line = command.first_line(event.comment.body).strip()
         self._branch = f"{BRANCHES}{event.number}"
 
-    def carried_out(self, answer: _Answer) -> Result:
+    def carried_out(self, answer: Answer) -> Result:
         """From the first question to the pull request."""
         self._demand_permission()
         self._hub.react(self._comment.id, "eyes")
@@ -185,7 +152,7 @@ class _Order:
         found = self._found(order)
         try:
             self._demand_reader(found)
-            made = self._rehearse(found, order, _Silence().progress)
+            made = self._rehearse(found, order, _silently)
         except Behind as error:
             return Handover(found.head, found.base, behind=tuple(error.missing))
         except Failure as error:
