@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from remigrate.rules import Rule
 
 
+MOST_TRIED = 10
+"""Findings; for each of them the whole graph is looked at once more."""
+
+
 class Line(NamedTuple):
     """A line of a file, as it is and as it would be."""
 
@@ -46,14 +50,14 @@ class Suggestion(NamedTuple):
 
 
 def worked_out(answer: Answer, rules: Iterable[Rule], report: Report) -> Iterator[Suggestion]:
-    """What settles the findings of `report`, each of them alone and in one line."""
+    """What settles the first findings of `report`, each of them alone and in one line."""
     rules = tuple(rules)
     files = {migration.path: migration for migration in answer.facts.graph.files.values()}
-    for finding in report.findings:
-        if finding.fix is not None:
-            found = _tried(answer, rules, report, finding, finding.fix, files[finding.path])
-            if found is not None:
-                yield found
+    known = [(each, each.fix) for each in report.findings if each.fix is not None]
+    for finding, fix in known[:MOST_TRIED]:
+        found = _tried(answer, rules, report, finding, fix, files[finding.path])
+        if found is not None:
+            yield found
 
 
 def _tried(

@@ -278,6 +278,16 @@ def test_two_leaves_are_put_into_a_row() -> None:
     assert (found.finding.code, found.left) == ("RM101", ())
 
 
+def test_a_pull_request_full_of_findings_does_not_keep_us_busy() -> None:
+    base: dict[str, str | bytes] = {}
+    new: dict[str, str | bytes] = {}
+    for name in (f"app{number}" for number in range(suggesting.MOST_TRIED + 5)):
+        on_first = migration("0001_a", app=name)
+        base |= app(name, _1_a=migration(app=name), _2_b=on_first)
+        new |= app(name, _3_c=on_first)
+    assert len(offers(base, {**base, **new})) == suggesting.MOST_TRIED
+
+
 @pytest.mark.parametrize(
     ("base", "new"),
     [
