@@ -212,8 +212,11 @@ _RELATIONS = f"""SELECT {_NAME.format("c", "n")} AS name, c.relkind::text, c.rel
     WHERE {_ours("pg_class", "c.oid")}
     AND c.relkind IN ('r', 'p', 'f', 'v', 'm') ORDER BY 1"""
 
+# Since 15.20 and its like, the server keeps a version of each column among its options.
+_OPTIONS = """nullif(ARRAY(SELECT o FROM unnest(a.attoptions) o
+    WHERE NOT starts_with(o, 'pg_attver='))::text, '{}')"""
 _COLUMNS = _of_relation(
-    """a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
+    f"""a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
     pg_get_expr(d.adbin, d.adrelid) AS default, a.attidentity::text,
     coalesce(to_jsonb(a) ->> 'attgenerated', '') AS attgenerated,
     CASE WHEN a.attcollation NOT IN (0, t.typcollation) THEN a.attcollation::regcollation::text END
@@ -221,7 +224,7 @@ _COLUMNS = _of_relation(
     CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage::text END AS storage,
     nullif(to_jsonb(a) ->> 'attcompression', '') AS compression,
     nullif(coalesce(to_jsonb(a) ->> 'attstattarget', '-1'), '-1') AS statistics,
-    a.attoptions::text AS options, a.attinhcount, a.attacl::text AS grants,
+    {_OPTIONS} AS options, a.attinhcount, a.attacl::text AS grants,
     col_description(c.oid, a.attnum) AS comment""",
     """JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum""",
