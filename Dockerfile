@@ -23,15 +23,27 @@ RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-d
 RUN /opt/remigrate/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/remigrate/lib
 
 FROM ${PYTHON_IMAGE}
-# git of the image's own Debian: its security updates come with every build.
+# git and PostgreSQL of the image's own Debian: its security updates come with every build. What
+# psycopg needs comes with the server. LLVM would be half of its size, and is only for queries that
+# take long: scratch servers do without (jit=off).
 # hadolint ignore=DL3008
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends git \
+ && apt-get install --yes --no-install-recommends git postgresql-common \
+ && sed -i 's/^#create_main_cluster .*/create_main_cluster = false/' \
+      /etc/postgresql-common/createcluster.conf \
+ && apt-get install --yes --no-install-recommends \
+      -o 'Dpkg::Options::=--path-exclude=/usr/lib/*/libLLVM*' \
+      -o 'Dpkg::Options::=--path-exclude=/usr/lib/*/libz3*' \
+      -o 'Dpkg::Options::=--path-exclude=/usr/lib/postgresql/*/bitcode/*' \
+      postgresql \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /uv/bin/uv /usr/local/bin/uv
 COPY --from=build /opt/remigrate /opt/remigrate
 # The mark says that the file system is this image's own; the sandbox's scratch folders come to /srv.
+# The user runs scratch servers, and nothing else, here or on the host, has its number.
 RUN touch /opt/remigrate/.image \
+ && useradd --uid 64323 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
+      remigrate-server \
  && install --directory --mode=0711 /srv/remigrate
 # The official images carry their standard library without compiled files. A first run compiles
 # what a run imports, and shows that the image works.

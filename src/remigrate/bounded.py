@@ -19,6 +19,15 @@ from typing import IO, TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+EACH = {
+    "RLIMIT_AS": 8 << 30,
+    "RLIMIT_CORE": 0,
+    "RLIMIT_FSIZE": 2 << 30,
+    "RLIMIT_NOFILE": 4096,
+    "RLIMIT_NPROC": 512,
+}
+"""What a process may use up in whose place somebody else's code may run; the number of processes is
+that of their user."""
 _CHUNK = 1 << 16
 _PDEATHSIG = 1
 _TAIL = 1 << 16

@@ -73,6 +73,8 @@ class Workshop(NamedTuple):
     """Folder for SQLite's scratch databases, which the code may write to."""
     servers: str
     """Folder below which scratch servers may keep their data."""
+    no_server: str
+    """What to do where the machine has no server of the project's kind."""
 
 
 def ask(

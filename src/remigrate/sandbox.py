@@ -32,10 +32,7 @@ BASE = "/srv/remigrate"
 FORBIDDEN = ("ACTIONS_", "GITHUB_", "INPUT_", "RUNNER_", "LD_", "GIT_CONFIG", "REMIGRATE_")
 """Beginnings of names that never reach the project's code."""
 
-_MEMORY = 8 << 30
-_PROCESSES = 512
-_OPEN_FILES = 4096
-_FILE_SIZE = 2 << 30
+_MEMORY = bounded.EACH["RLIMIT_AS"]
 _PATIENCE = 10.0
 """Seconds for its processes to be gone."""
 _PASSED = ("LANG", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
@@ -270,12 +267,9 @@ def _prctl(option: int, value: int) -> int:
 def _limits(limits: bounded.Limits) -> dict[str, int]:
     """Each process's own; the number of processes is that of the user."""
     return {
+        **bounded.EACH,
         "RLIMIT_AS": limits.memory or _MEMORY,
-        "RLIMIT_CORE": 0,
         "RLIMIT_CPU": int(limits.seconds * (os.cpu_count() or 1)) + 1,
-        "RLIMIT_FSIZE": _FILE_SIZE,
-        "RLIMIT_NOFILE": _OPEN_FILES,
-        "RLIMIT_NPROC": _PROCESSES,
     }
 
 

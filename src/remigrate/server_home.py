@@ -31,8 +31,9 @@ PATIENCE = 60.0
 FAREWELL = 10.0
 """Seconds for a server to end, and for what it left to be removed."""
 
-_ACCOUNTS = ("nobody", "postgres", "mysql")
-"""Who runs a server that root starts: first the one whom no other server of the machine trusts."""
+_ACCOUNTS = ("remigrate-server", "nobody", "postgres", "mysql")
+"""Who runs a server that root starts: our image's own user, or the one whom no other server of the
+machine trusts."""
 _FOLDER = "remigrate-server-"
 _LINES = 8
 """Lines of a server's log that tell why it did not start."""
@@ -87,7 +88,7 @@ def account() -> Account | None:
         with suppress(KeyError):
             found = pwd.getpwnam(name)
             return Account(found.pw_uid, found.pw_gid)
-    raise NoServer(f"no server runs as root, and this machine has no user {_ACCOUNTS[0]}")
+    raise NoServer(f"no server runs as root, and this machine has no user {_ACCOUNTS[1]}")
 
 
 @contextmanager
@@ -258,6 +259,7 @@ def told(what: str, log: bytes) -> str:
 def becoming(account: Account | None, end: signal.Signals | None) -> Callable[[], None]:
     """What the child does before the program: be nobody else, and end with us by the signal `end`.
 
+    Who is superuser of a server starts programs as its user: what root starts has limits for that.
     In this order: who becomes another user forgets about its parent's death.
     """
     libc = ctypes.CDLL(None, use_errno=True)
@@ -271,6 +273,9 @@ def becoming(account: Account | None, end: signal.Signals | None) -> Callable[[]
     def become() -> None:
         os.umask(0o077)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if account and linux:
+            for name, most in bounded.EACH.items():
+                _limit(getattr(resource, name), most)
         if account:
             os.setgroups([])
             os.setgid(account.gid)
@@ -283,3 +288,10 @@ def becoming(account: Account | None, end: signal.Signals | None) -> Callable[[]
                     os._exit(1)
 
     return become
+
+
+def _limit(resource_: int, most: int) -> None:
+    """Never more than there was."""
+    _, hard = resource.getrlimit(resource_)
+    if hard == resource.RLIM_INFINITY or hard > most:
+        resource.setrlimit(resource_, (most, most))

@@ -131,7 +131,13 @@ def workshop(
         built = building.build(box, place.folder, asked.wish)
         if built is not None:
             place = place._replace(interpreter=Interpreter((built.python,), built.why))
-        yield Workshop(place, box.databases, sandbox.BASE)
+        yield Workshop(place, box.databases, sandbox.BASE, _NO_SERVER)
+
+
+_NO_SERVER = (
+    "The image has PostgreSQL. For MySQL or MariaDB, give the input apt-packages (of the step that "
+    "uses remigrate, below `with:`): `apt-packages: mariadb-server-core mariadb-client-core`"
+)
 
 
 def _place(options: Options, repository: Repository, answer: Answer, box: sandbox.Sandbox) -> Place:

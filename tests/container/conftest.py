@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from remigrate.local_github.server import LocalGitHub
+from tests.bot.story import Story
+from tests.container.job import Job
 from tests.container.runner import REPOSITORY, Origin, Runner, Server, git, migration
+from tests.octokit.description import published
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,3 +89,12 @@ def fill(origin: Origin) -> None:
 def runner(tmp_path: Path, image: str, origin: Origin) -> Runner:
     """A job that has not checked anything out yet."""
     return Runner(tmp_path / "job", image, origin)
+
+
+@pytest.fixture
+def job(tmp_path: Path, runner: Runner) -> Iterator[Job]:
+    """Jobs about Ada's pull request, which collides with main."""
+    description = published()
+    check = None if description is None else description.check
+    with LocalGitHub("octo/shop", folder=tmp_path / "github", check=check) as hub:
+        yield Job(Story.begun(hub, tmp_path), runner)

@@ -129,6 +129,10 @@ class Runner(NamedTuple):
     folder: Path
     image: str
     origin: Origin
+    words: tuple[str, ...] = ()
+    """More for ``docker run``."""
+    argv: tuple[str, ...] = ()
+    """For the container, behind its entry point."""
 
     @property
     def workspace(self) -> Path:
@@ -188,7 +192,7 @@ class Runner(NamedTuple):
         mounts = self.mounts() | dict(volumes or {})
         words += [f"--volume={out}:{inside}" for inside, out in mounts.items()]
         done = subprocess.run(
-            [*words, self.image],
+            [*words, *self.words, self.image, *self.argv],
             env=os.environ | environment | {"HOME": os.environ["HOME"]},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

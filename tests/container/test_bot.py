@@ -2,82 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from remigrate import marks
 from remigrate.local_github import events
 from remigrate.local_github.records import BOT, Token
-from remigrate.local_github.server import LocalGitHub
-from tests.bot.story import BOT_MAY, Story
+from tests.bot.story import Story
 from tests.container import hostile
-from tests.container.runner import Run, Runner
-from tests.container.test_sandbox import VARIABLES
-from tests.octokit.description import published
+from tests.container.job import Job
 
 pytestmark = pytest.mark.needs("container")
 READS = {"contents": "read", "pull-requests": "read"}
-
-
-class Job:
-    """A job on a runner, for an event of our own GitHub."""
-
-    def __init__(self, story: Story, runner: Runner) -> None:
-        self.story, self._runner = story, runner
-        self.token = ""
-        """Another one than that of the job."""
-        for folder in runner.mounts().values():
-            folder.mkdir(parents=True, exist_ok=True)
-
-    def run(
-        self,
-        name: str,
-        payload: dict[str, Any],
-        permissions: Mapping[str, Any] = BOT_MAY,
-        **inputs: str,
-    ) -> Run:
-        hub = self.story.hub
-        more = {
-            "GITHUB_SERVER_URL": hub.url,
-            "GITHUB_API_URL": hub.api_url,
-            "INPUT_TOKEN": self.token or hub.token(permissions),
-            **dict.fromkeys(VARIABLES, hostile.PLANTED),
-        }
-        return self._runner.run(
-            payload, sha=self.story.branch("main"), name=name, inputs=inputs, more=more
-        )
-
-    def check(self, number: int = 1, action: str = "synchronize") -> Run:
-        """The check of a pull request, after actions/checkout."""
-        _, pull = self.story.hub.state.pull(number)
-        payload = events.pull_request(self.story.hub.shapes, number, action, "ada")
-        runner = self._runner._replace(
-            folder=self._runner.folder / f"check-{os.urandom(4).hex()}",
-            origin=self._runner.origin._replace(folder=self.story.hub.state.repository.folder),
-        )
-        runner.checkout(pull.test_merge)
-        return Job(self.story, runner).run(
-            "pull_request", payload, {"contents": "read", "pull-requests": "write"}
-        )
-
-    def order(self, body: str, permissions: Mapping[str, Any] = BOT_MAY, **inputs: str) -> Run:
-        """Ada comments."""
-        said = self.story.hub.state.comment(1, body, by="ada")
-        payload = events.issue_comment(self.story.hub.shapes, said.id)
-        return self.run("issue_comment", payload, permissions, **inputs)
-
-
-@pytest.fixture
-def job(tmp_path: Path, runner: Runner) -> Iterator[Job]:
-    description = published()
-    check = None if description is None else description.check
-    with LocalGitHub("octo/shop", folder=tmp_path / "github", check=check) as hub:
-        yield Job(Story.begun(hub, tmp_path), runner)
 
 
 def reports(story: Story) -> list[str]:

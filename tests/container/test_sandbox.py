@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.container import hostile
+from tests.container.job import VARIABLES
 from tests.container.runner import COMMANDS, TOKEN, Origin, PullRequest, Run, Runner
 from tests.container.test_action import own
 
@@ -32,7 +33,6 @@ DRIFTING = {
     "shop/models.py": "from django.db import models\n\n\nclass Shop(models.Model):\n"
     "    name = models.CharField(max_length=9)\n\n\nclass Price(models.Model):\n    pass\n",
 }
-VARIABLES = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "AWS_SECRET_ACCESS_KEY")
 
 
 class Job(NamedTuple):

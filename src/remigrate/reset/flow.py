@@ -131,9 +131,10 @@ class Asked:
         try:
             return self._ends.enter_context(servers.start(vendor, self._folder, self._environ))
         except servers.NoServer as error:
+            cure = "Install one, or name one where databases may be made: --database URL."
             raise errors.EnvironmentFailure(
                 f"nothing can be proved without a {vendor} server: {error}",
-                "Install one, or name one where databases may be made: --database URL.",
+                self._workshop.no_server if self._workshop else cure,
             ) from error
 
     def _once(self, command: str, view: View, data: Mapping[str, Any]) -> dict[str, Any]:
