@@ -146,9 +146,9 @@ _ANSWERS = {
     "Base has more migrations": replies.behind("main", ["shop.0004_stock"]),
     "Somebody else's commit on the bot's branch": replies.human("remigrate/pr-1", _LINE),
     "Something is missing": replies.failed(
-        "the project's environment cannot be built", "uv: no lock file was found", _RUN
+        "the project's environment cannot be built", "uv: no lock file was found", "", _RUN
     ),
-    "The job was cancelled": replies.stopped(),
+    "The job was cancelled": replies.stopped(""),
     "The pull request is closed": replies.closed(),
 }
 """What is said outside the story, by when."""

@@ -7,6 +7,7 @@ compare with, that one commit is fetched.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -137,12 +138,20 @@ def _bot(environ: Mapping[str, str], event: events.Event) -> int:
         _outputs(environ, {"decision": "nothing", "reason": grant.reason})
         return errors.OK
     from remigrate import bot, ending
+    from remigrate.report import replies
+    from remigrate.steps import Steps
 
     workspace = os.path.realpath(environ.get("GITHUB_WORKSPACE", "."))
     plan = _input(environ, "plan") or _private(workspace, "plan.json")
     place = _inside(workspace, plan)
-    with ending.by_signals():
-        result, text = bot.run(event, grant, lambda name: _input(environ, name), environ, place)
+    steps = Steps(_say)
+    try:
+        with ending.by_signals():
+            read = functools.partial(_input, environ)
+            result, text = bot.run(event, grant, read, environ, place, steps)
+    finally:
+        if ended := steps.ended():
+            _append(environ.get("GITHUB_STEP_SUMMARY"), replies.took(ended))
     if text:
         _write(workspace, plan, text)
     _outputs(
@@ -187,6 +196,11 @@ def _gathered(environ: Mapping[str, str], workspace: str, report: Report) -> Rep
 
     texts = gathering.read(_inside(workspace, folder))
     return gathering.together(report, [gathering.decoded(text) for text in texts])
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _comment(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from remigrate.event import Event, Grant
     from remigrate.handover import Handover
     from remigrate.model import Report
+    from remigrate.steps import Steps
     from remigrate.suggesting import Suggestion
 
 MODES = ("all", "plan", "apply")
@@ -36,6 +37,7 @@ def run(
     read: Callable[[str], str],
     environ: Mapping[str, str],
     plan: str,
+    steps: Steps,
 ) -> tuple[Result, str]:
     """Carry out the task ``command`` or ``clean-up``. `read` knows the inputs by their names.
 
@@ -54,7 +56,9 @@ def run(
             if grant.task == "clean-up":
                 return chatops.clean_up(event.number, hub, ours), ""
             there = rehearsal.Planned(bench, plan) if mode == "apply" else bench
-            tools = chatops.Tools(hub, ours, there.rehearse, read("label"), forks=mode != "all")
+            tools = chatops.Tools(
+                hub, ours, there.rehearse, steps, read("label"), forks=mode != "all"
+            )
             if mode == "plan":
                 return _planned(chatops.plan(event, grant, tools))
             run_url = f"{page}/actions/runs/{environ.get('GITHUB_RUN_ID', '')}"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from remigrate.github import GitHub, PullRequest, Reaction
     from remigrate.outcome import Reset
     from remigrate.rehearsal import Made
+    from remigrate.steps import Steps
 
 BRANCHES = "remigrate/pr-"
 """How our branches begin; the number of the pull request follows."""
@@ -47,6 +48,7 @@ class Tools(NamedTuple):
     hub: GitHub
     clone: Clone
     rehearse: Rehearse
+    steps: Steps
     label: str = ""
     """For our pull requests; empty for none."""
     forks: bool = False
@@ -74,10 +76,6 @@ class _End(Exception):
         self.result, self.words, self.reaction, self.mark = result, words, reaction, mark
 
 
-def _silently(_: str) -> None:
-    """Tells nobody how far it is: a run that may not write."""
-
-
 def _refused(reason: str, words: str, reaction: Reaction = "-1", mark: str = "") -> _End:
     return _End(Result("refused", reason), words, reaction, mark)
 
@@ -87,19 +85,20 @@ def carry_out(event: Event, grant: Grant, tools: Tools, run_url: str) -> Result:
     assert event.comment
     assert event.number is not None
     answer = Answer(tools.hub, event.number, event.comment.id, run_url)
+    order = _Order(event, grant, tools)
     try:
-        return _Order(event, grant, tools).carried_out(answer)
+        return order.carried_out(answer)
     except _End as end:
         answer.end(end.words, end.reaction, end.mark)
         return end.result
     except Failure as error:
-        answer.end(replies.failed(str(error), error.hint, run_url), "-1")
+        answer.end(replies.failed(str(error), error.hint, order.pushed, run_url), "-1")
         raise
     except KeyboardInterrupt:
-        answer.end(replies.stopped(), "-1")
+        answer.end(replies.stopped(order.pushed), "-1")
         raise
     except Exception:
-        answer.end(replies.broken(run_url), "-1")
+        answer.end(replies.broken(order.pushed, run_url), "-1")
         raise
 
 
@@ -119,13 +118,17 @@ class _Order:
         assert event.comment
         assert event.number is not None
         self._event, self._grant = event, grant
-        self._hub, self._clone, self._rehearse, self._label, self._forks = tools
+        self._hub, self._clone, self._rehearse, self._steps = tools[:4]
+        self._label, self._forks = tools.label, tools.forks
         self._number, self._comment = event.number, event.comment
         self._line = command.first_line(event.comment.body).strip()
         self._branch = f"{BRANCHES}{event.number}"
+        self.pushed = ""
+        """Our branch, from the moment when it may be on GitHub."""
 
     def carried_out(self, answer: Answer) -> Result:
         """From the first question to the pull request."""
+        self._steps.begin("Asking GitHub who asks, and for what")
         self._demand_permission()
         self._hub.react(self._comment.id, "eyes")
         order = self._understood()
@@ -133,6 +136,7 @@ class _Order:
         made = self._made(pull_request, order, answer.progress)
         if self._is_fork(pull_request):
             raise self._patched(pull_request, order, made)
+        self._steps.begin("Asking GitHub whether everything is as it was")
         tip = self._clone.tip(self._branch)
         self._demand_own(tip, order)
         # All that was asked before counts only if it is still so.
@@ -140,19 +144,23 @@ class _Order:
         self._demand_unmoved(pull_request)
         sha = self._clone.commit(pull_request.head, made.files, _message(made.reset, self._number))
         if tip is None or tip.sha != sha:
+            self._steps.begin("Pushing the branch")
             self._push(sha, tip)
+        self._steps.begin("Opening the pull request")
         result, words = self._proposed(pull_request, order, made.reset)
+        self._steps.begin("Answering")
         answer.end(words, "rocket")
         return result
 
     def planned(self) -> Handover:
         """What another job needs to write it."""
+        self._steps.begin("Asking GitHub who asks, and for what")
         self._demand_permission()
         order = self._understood()
         found = self._found(order)
         try:
             self._demand_reader(found)
-            made = self._rehearse(found, order, _silently)
+            made = self._rehearse(found, order, self._steps.begin)
         except Behind as error:
             return Handover(found.head, found.base, behind=tuple(error.missing))
         except Failure as error:
@@ -218,8 +226,12 @@ class _Order:
         return " ".join([*words, f"--base origin/{found.base_branch}"])
 
     def _made(self, pull_request: PullRequest, order: Command, say: Callable[[str], None]) -> Made:
+        def begin(step: str) -> None:
+            self._steps.begin(step)
+            say(step)
+
         try:
-            made = self._rehearse(pull_request, order, say)
+            made = self._rehearse(pull_request, order, begin)
         except Behind as error:
             words = replies.behind(pull_request.base_branch, error.missing)
             raise _refused("behind", words, "confused") from error
@@ -258,11 +270,13 @@ class _Order:
 
     def _push(self, sha: str, tip: Tip | None) -> None:
         """Push; when the answer was lost, look whether it is there before giving up."""
+        self.pushed = self._branch
         try:
             self._clone.push(sha, self._branch, tip.sha if tip else None)
         except NetworkFailure:
             now = self._clone.tip(self._branch)
             if now is None or now.sha != sha:
+                self.pushed = ""
                 raise
 
     def _proposed(

@@ -18,6 +18,7 @@ from remigrate.local_github.records import BOT
 from remigrate.local_github.server import LocalGitHub
 from remigrate.memory import NoCache
 from remigrate.reset import flow
+from remigrate.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +107,7 @@ class Story:
         ours = clone.Clone(place, f"{self._hub.url}/octo/shop", self._token, self._environ)
         try:
             bench = rehearsal.Bench(ours, ".", self._worked_out)
-            tools = chatops.Tools(self._client, ours, bench.rehearse)
+            tools = chatops.Tools(self._client, ours, bench.rehearse, Steps(lambda _: None))
             return chatops.carry_out(event, events.grants(event), tools, "")
         finally:
             ours.close()

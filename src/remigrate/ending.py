@@ -10,16 +10,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def _interrupt(*_: object) -> None:
+    """Only an impatient Ctrl-C, not the next signal of whoever runs us, stops the cleaning up:
+    a job that is cancelled gets SIGTERM some seconds after SIGINT."""
+    for each in _ENDS[1:]:
+        if signal.getsignal(each) == _interrupt:
+            signal.signal(each, _nothing)
     raise KeyboardInterrupt
+
+
+def _nothing(*_: object) -> None:
+    """It is being ended already."""
 
 
 @contextmanager
 def by_signals() -> Iterator[None]:
     """A signal to end is an interruption here: what was begun is cleaned up, and what is ignored
     (by nohup) stays so."""
-    ends = (signal.SIGTERM, signal.SIGHUP)
-    heard = [each for each in ends if signal.getsignal(each) != signal.SIG_IGN]
+    heard = [each for each in _ENDS if signal.getsignal(each) != signal.SIG_IGN]
     before = {each: signal.signal(each, _interrupt) for each in heard}
     try:
         yield

@@ -6,6 +6,7 @@ repository names. It is the pull request's, so nothing in it is followed while i
 
 from __future__ import annotations
 
+import atexit
 import os
 import stat
 from contextlib import contextmanager
@@ -38,7 +39,10 @@ class File(NamedTuple):
 
 @contextmanager
 def folder(base: str) -> Iterator[str]:
-    """A new folder below `base` that is removed, with all that was put there, on every way out."""
+    """A new folder below `base` that is removed, with all that was put there, on every way out.
+
+    Who is interrupted has seconds left, and more to do than this: it comes when the program ends.
+    """
     made = os.path.join(base, f"job-{os.urandom(8).hex()}")
     try:
         os.makedirs(base, mode=0o711, exist_ok=True)
@@ -47,8 +51,13 @@ def folder(base: str) -> Iterator[str]:
         raise EnvironmentFailure(f"{made} cannot be made: {error.strerror}") from error
     try:
         yield made
-    finally:
+    except KeyboardInterrupt:
+        atexit.register(_remove, made)
+        raise
+    except BaseException:
         _remove(made)
+        raise
+    _remove(made)
 
 
 def _remove(made: str) -> None:

@@ -22,6 +22,7 @@ from remigrate.local_github.server import LocalGitHub
 from remigrate.memory import NoCache
 from remigrate.rehearsal import Voice
 from remigrate.reset import flow
+from remigrate.steps import Steps
 
 BOT_MAY: dict[str, Access] = {"contents": "write", "pull-requests": "write"}
 HASTE = Pace(0.0, (0.01, 0.02, 0.05), 5.0, 0.05)
@@ -118,8 +119,10 @@ class Story(NamedTuple):
         bench = rehearsal.Bench(ours, ".", work)
         there = rehearsal.Planned(bench, plan) if plan else bench
         try:
-            rehearse = there.rehearse
-            yield chatops.Tools(self.client(), ours, rehearse, self.label, forks or bool(plan))
+            rehearse, steps = there.rehearse, Steps(lambda _: None)
+            yield chatops.Tools(
+                self.client(), ours, rehearse, steps, self.label, forks or bool(plan)
+            )
         finally:
             ours.close()
 

@@ -19,6 +19,7 @@ from remigrate.options import Options
 from remigrate.rehearsal import Voice
 from remigrate.reset.flow import Worked
 from remigrate.rules import ALL
+from remigrate.steps import Steps
 from tests.bot.story import Story, run, unboxed
 
 OURS = "remigrate/pr-1"
@@ -244,7 +245,10 @@ def test_a_label_that_cannot_be_had_is_told_and_is_no_failure(story: Story) -> N
     ("error", "told"),
     [
         (KeyboardInterrupt(), "👎 The job was cancelled. Nothing was pushed"),
-        (ZeroDivisionError(), "👎 This is a bug of Remigrate, and nothing was pushed."),
+        (
+            ZeroDivisionError(),
+            "👎 This is a bug of Remigrate; please report it. Nothing was pushed.",
+        ),
         (EnvironmentFailure("no room", "Make some."), "👎 no room. Nothing was pushed."),
     ],
 )
@@ -257,3 +261,23 @@ def test_whatever_ends_it_there_is_an_answer(story: Story, error: BaseException,
     assert story.answers()[0].startswith(told)
     assert story.reactions() == ["-1"]
     assert not story.branch(OURS)
+
+
+def test_a_job_that_is_cancelled_after_the_push_says_so_and_the_next_one_goes_on(
+    story: Story,
+) -> None:
+    def cancelled(step: str) -> None:
+        if "Opening the pull request" in step:
+            raise KeyboardInterrupt
+
+    happened, grant = story.granted("/reset-migrations")
+    with story.tools() as tools, pytest.raises(KeyboardInterrupt):
+        chatops.carry_out(happened, grant, tools._replace(steps=Steps(cancelled)), "")
+    pushed = story.branch(OURS)
+    assert pushed
+    assert "`remigrate/pr-1` may be pushed already" in story.answers()[0]
+    assert "Nothing was pushed" not in story.answers()[0]
+    assert story.reactions() == ["-1"]
+    assert story.order("/reset-migrations").decision == "pushed"
+    assert story.branch(OURS) == pushed
+    assert story.proposals() == [2]

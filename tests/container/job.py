@@ -42,7 +42,7 @@ class Job:
             payload, sha=self.story.branch("main"), name=name, inputs=inputs, more=more
         )
 
-    def check(self, number: int = 1, action: str = "synchronize") -> Run:
+    def check(self, number: int = 1, action: str = "synchronize", **inputs: str) -> Run:
         """The check of a pull request, after actions/checkout."""
         _, pull = self.story.hub.state.pull(number)
         payload = events.pull_request(self.story.hub.shapes, number, action, "ada")
@@ -52,7 +52,7 @@ class Job:
         )
         runner.checkout(pull.test_merge)
         return Job(self.story, runner).run(
-            "pull_request", payload, {"contents": "read", "pull-requests": "write"}
+            "pull_request", payload, {"contents": "read", "pull-requests": "write"}, **inputs
         )
 
     def order(self, body: str, permissions: Mapping[str, Any] = BOT_MAY, **inputs: str) -> Run:

@@ -34,6 +34,9 @@ def test_a_conflict_is_found_settled_and_gone(job: Job) -> None:
     assert settled.code == 0, settled.log
     assert settled.outputs["decision"] == "pushed"
     assert story.reactions() == ["rocket"]
+    assert "s  Building the project's environment" in settled.log
+    for step in ("Building the project's environment", "Pushing the branch", "**All**"):
+        assert f"| {step} | " in settled.summary
     [ours] = story.proposals()
     assert settled.outputs["reset-pull-request"].endswith(f"/pull/{ours}")
     assert story.files(story.branch("remigrate/pr-1")) == {

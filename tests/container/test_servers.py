@@ -49,25 +49,30 @@ ON_MYSQL = {
     "requirements.txt": "Django==5.2.4\nPyMySQL>=1.1,<2\n",
 }
 AND_TELLS = """\
-import os, sys
+import atexit, os, sys
 from remigrate import action
 
-code = action.main(os.environ)
-others = [pid for pid in os.listdir("/proc") if pid.isdigit() and int(pid) != os.getpid()]
-print("left", os.listdir("/srv/remigrate"), others, flush=True)
-sys.exit(code)
+
+def tell():
+    others = [pid for pid in os.listdir("/proc") if pid.isdigit() and int(pid) != os.getpid()]
+    print("left", os.listdir("/srv/remigrate"), others, flush=True)
+
+
+atexit.register(tell)  # the last of all, as it is the first to be registered
+sys.exit(action.main(os.environ))
 """
 
 
 def told(job: Job, body: str, **inputs: str) -> Run:
     """An order; at the end of the log stands what the run has left in the container."""
-    job.runner = job.runner._replace(
-        words=("--entrypoint=/opt/remigrate/bin/python",), argv=("-I", "-c", AND_TELLS)
-    )
+    entry = "--entrypoint=/opt/remigrate/bin/python"
+    job.runner = job.runner._replace(words=(*job.runner.words, entry), argv=("-I", "-c", AND_TELLS))
     return job.order(body, BOT_MAY, **inputs)
 
 
-def test_a_reset_of_a_project_on_postgresql_is_proved_there(job: Job) -> None:
+def test_a_reset_of_a_project_on_postgresql_is_proved_there_and_then_there_is_no_drift(
+    job: Job,
+) -> None:
     story = job.story
     story.hub.state.push("main", ON_POSTGRESQL, "PostgreSQL")
     story.reported()
@@ -78,6 +83,10 @@ def test_a_reset_of_a_project_on_postgresql_is_proved_there(job: Job) -> None:
     assert "postgresql 1" in body
     assert "not everything is proved" not in story.hub.state.issue(ours).title
     assert "left [] []" in run.log
+
+    story.hub.state.merge(ours, by="ada")
+    green = job.check(drift="true")
+    assert green.code == 0, green.log
 
 
 def test_one_on_mysql_is_told_the_packages_and_proved_with_them(job: Job) -> None:

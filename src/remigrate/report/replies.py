@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from remigrate.report import reset_markdown
 from remigrate.report import reset_words as words
-from remigrate.report.escape import code, cut, fence, prose, visible_lines
+from remigrate.report.escape import cell, code, cut, fence, prose, visible_lines
 from remigrate.report.words import listed
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from remigrate.model import Finding, Fix
     from remigrate.outcome import Reset
+    from remigrate.steps import Step
 
 HELP = """\
 The first line of a comment, by somebody who may write to this repository:
@@ -165,22 +166,36 @@ def human(branch: str, line: str) -> str:
     )
 
 
-def failed(why: str, hint: str, run_url: str) -> str:
+def failed(why: str, hint: str, pushed: str, run_url: str) -> str:
     """It could not be done, for a reason that somebody can do something about."""
     log = f"\n\n[What the job said]({run_url})" if run_url else ""
     told = f"\n\n{fence(cut(visible_lines(hint), _LONGEST))}" if hint else ""
-    return f"👎 {prose(cut(why, _LONGEST))}. Nothing was pushed.{told}{log}"
+    return f"👎 {prose(cut(why, _LONGEST))}. {_so_far(pushed)}{told}{log}"
 
 
-def broken(run_url: str) -> str:
+def broken(pushed: str, run_url: str) -> str:
     """A bug of ours."""
     log = f" [What the job said]({run_url}) tells more." if run_url else ""
-    return f"👎 This is a bug of Remigrate, and nothing was pushed.{log} Please report it."
+    return f"👎 This is a bug of Remigrate; please report it. {_so_far(pushed)}{log}"
 
 
-def stopped() -> str:
+def stopped(pushed: str) -> str:
     """The job was cancelled."""
-    return "👎 The job was cancelled. Nothing was pushed; give the command again if you want it."
+    return f"👎 The job was cancelled. {_so_far(pushed)} Give the command again if you want it."
+
+
+def _so_far(pushed: str) -> str:
+    """`pushed` is our branch, where it may be on GitHub already."""
+    if not pushed:
+        return "Nothing was pushed."
+    return f"{code(pushed)} may be pushed already; the same command goes on from there."
+
+
+def took(steps: Sequence[Step]) -> str:
+    """Seconds by step, for the summary of the job."""
+    rows = "".join(f"| {cell(each.text)} | {each.seconds:,.1f} |\n" for each in steps)
+    total = sum(each.seconds for each in steps)
+    return f"| Step | Seconds |\n|---|--:|\n{rows}| **All** | **{total:,.1f}** |\n"
 
 
 def not_proved(reset: Reset) -> str:
