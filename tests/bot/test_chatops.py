@@ -12,8 +12,9 @@ import pytest
 from remigrate import chatops, check, git, handover
 from remigrate import demo_shop as project
 from remigrate.check import Answer
-from remigrate.errors import EnvironmentFailure
+from remigrate.errors import EnvironmentFailure, NetworkFailure
 from remigrate.git import Repository
+from remigrate.local_github.records import LONGEST_BODY, Access
 from remigrate.memory import NoCache
 from remigrate.options import Options
 from remigrate.rehearsal import Voice
@@ -281,3 +282,64 @@ def test_a_job_that_is_cancelled_after_the_push_says_so_and_the_next_one_goes_on
     assert story.order("/reset-migrations").decision == "pushed"
     assert story.branch(OURS) == pushed
     assert story.proposals() == [2]
+
+
+# What GitHub does not take
+
+
+def test_a_protected_branch_is_told_with_the_setting(story: Story) -> None:
+    story.hub.state.repository.protect(OURS)
+    with pytest.raises(NetworkFailure):
+        story.order("/reset-migrations")
+    assert "does not take the branch remigrate/pr-1" in story.answers()[0].replace("`", "")
+    assert "branches called remigrate/*: Settings, Rules" in story.answers()[0]
+    assert "Nothing was pushed." in story.answers()[0]
+    assert story.reactions() == ["-1"]
+    assert not story.branch(OURS)
+
+
+def test_a_token_that_may_not_push_is_told_the_line_of_the_workflow(story: Story) -> None:
+    token = story.hub.token({"contents": "read", "pull-requests": "write"})
+    with pytest.raises(NetworkFailure):
+        story._replace(token=token).order("/reset-migrations")
+    assert "`contents: write` (below `permissions:`)" in story.answers()[0]
+    assert "Nothing was pushed." in story.answers()[0]
+    assert story.reactions() == ["-1"]
+    assert not story.proposals()
+
+
+@pytest.mark.parametrize("pulls", ["read", "none"])
+def test_a_token_that_may_not_comment_tells_the_job_the_line_of_the_workflow(
+    story: Story, pulls: Access
+) -> None:
+    token = story.hub.token({"contents": "write", "pull-requests": pulls})
+    with pytest.raises(NetworkFailure) as failed:
+        story._replace(token=token).order("/reset-migrations")
+    assert "`pull-requests: " in failed.value.hint
+    assert "(below `permissions:`)" in failed.value.hint
+    assert not story.answers()
+    assert not story.reactions()
+    assert not story.branch(OURS)
+
+
+def test_more_files_than_github_lists_are_no_hindrance(story: Story) -> None:
+    files: dict[str, str | None] = {f"docs/{number}.txt": "x" for number in range(3_100)}
+    story.hub.state.push("topic", files, "Many", by="ada")
+    assert story.order(f"/reset-migrations sha={story.head[:12]}").decision == "pushed"
+    assert len(story.files(story.branch(OURS))) == 3
+
+
+@pytest.mark.parametrize("words", ["", " dry-run"])
+def test_what_is_too_long_for_github_is_cut_and_counted(story: Story, words: str) -> None:
+    def work(repository: Repository, wanted: Options, answer: Answer, say: Voice) -> Worked:
+        worked = unboxed(repository, wanted, answer, say)
+        warnings = tuple(f"warning {number} {'x' * 500}" for number in range(300))
+        return worked._replace(reset=worked.reset._replace(warnings=warnings, diff="+x\n" * 50_000))
+
+    decision = story.order(f"/reset-migrations{words}", work=work).decision
+    assert decision == ("rehearsed" if words else "pushed")
+    said = story.answers()[0] if words else story.hub.state.issue(2).body
+    assert 50_000 < len(said) < LONGEST_BODY
+    assert "#### Proof" in said
+    assert "to see everything" in said
+    assert len(story.answers()) == 1
