@@ -354,11 +354,15 @@ class Scratch:
         self._repository.close()
 
 
+_THEIRS = "remote: error: "
+
+
 def _reason(said: str) -> str:
-    """The lines that tell why."""
-    marks = ("fatal:", "error:", "remote: error", "! [", "!\t")
-    lines = [line for line in said.splitlines() if line.startswith(marks)]
-    return "; ".join(lines[:3] or said.splitlines()[-1:] or ["no reason given"])[:500]
+    """The lines that tell why: GitHub's own, or else those of git."""
+    lines = [line.replace("\t", " ").strip() for line in said.splitlines()]
+    theirs = [line.removeprefix(_THEIRS) for line in lines if line.startswith(_THEIRS)]
+    ours = [line for line in lines if line.startswith(("fatal:", "error:", "! "))]
+    return "; ".join((theirs or ours)[:3] or lines[-1:] or ["no reason given"])[:500]
 
 
 def _cure(said: str) -> str:

@@ -292,6 +292,8 @@ def test_a_protected_branch_is_told_with_the_setting(story: Story) -> None:
     with pytest.raises(NetworkFailure):
         story.order("/reset-migrations")
     assert "does not take the branch remigrate/pr-1" in story.answers()[0].replace("`", "")
+    assert "`GH006`: Protected branch update failed" in story.answers()[0]
+    assert "\\t" not in story.answers()[0]
     assert "branches called remigrate/*: Settings, Rules" in story.answers()[0]
     assert "Nothing was pushed." in story.answers()[0]
     assert story.reactions() == ["-1"]
