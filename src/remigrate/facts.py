@@ -97,6 +97,20 @@ class Drift(NamedTuple):
     """The project's ``manage.py``, from the top of the repository; empty when it has none."""
 
 
+class Rival(NamedTuple):
+    """Another open pull request that is fine alone, as this one is, but not together with it."""
+
+    app: str
+    """Path of the migrations package that both add to."""
+    number: int
+    url: str
+    onto: str
+    """The branch that both are to be merged into."""
+    ours: tuple[Migration, ...]
+    """What this one adds there, and the other does not."""
+    theirs: tuple[Migration, ...]
+
+
 class Facts(NamedTuple):
     """The merged tree, base (when there is one), and the state of the files on disk (for hooks)."""
 
@@ -112,6 +126,8 @@ class Facts(NamedTuple):
     """None where they were not looked for."""
     drift: Drift | None = None
     """None where it was not asked for, or could not be known."""
+    rivals: tuple[Rival, ...] | None = None
+    """None where nobody looked at other pull requests."""
 
     @property
     def left_behind(self) -> tuple[Stray, ...]:

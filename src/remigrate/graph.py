@@ -312,3 +312,19 @@ def uncertain(graph: Graph, app: str) -> list[Key]:
             )
         )
     ]
+
+
+def certain_leaves(graph: Graph, app: str) -> list[Key]:
+    """Leaves of `app` that nothing unread can be hiding a child of.
+
+    A migration whose dependencies could not be read may come after any but its own descendants.
+    """
+    leaves = graph.leaves(app)
+    if len(leaves) < 2:
+        return leaves
+    doubtful = uncertain(graph, app)
+    return [
+        leaf
+        for leaf in leaves
+        if all(node == leaf or node in graph.ancestors(leaf) for node in doubtful)
+    ]

@@ -164,6 +164,8 @@ class Finding(NamedTuple):
     """Text of the file that the hint speaks of, to be shown as code."""
     fix: Fix | None = None
     """What would settle it, where that follows from the graph."""
+    pull_requests: tuple[int, ...] = ()
+    """Numbers of other pull requests that it is about."""
 
     @property
     def whole_hint(self) -> str:

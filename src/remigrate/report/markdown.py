@@ -128,6 +128,9 @@ def _row(finding: Finding) -> str:
     if finding.related[MOST_PLACES:]:
         more = counted(len(finding.related) - MOST_PLACES, "more place")
         what.append(f"↳ and {more}")
+    if finding.pull_requests:
+        numbers = [f"#{number}" for number in finding.pull_requests[:MOST_PLACES]]
+        what.append(f"↳ {listed(numbers)}")  # GitHub makes links of these
     cells = (
         f"{sign}<br>{cell(finding.code)}<br>{cell(finding.rule)}",
         "<br>".join(what),

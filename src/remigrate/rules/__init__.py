@@ -17,6 +17,7 @@ from remigrate.rules import (
     landed_removed,
     multiple_leaves,
     not_a_package,
+    pull_request_collision,
     unguarded_squash,
     unreadable,
     unstaged,
@@ -57,6 +58,7 @@ ALL: tuple[Rule, ...] = (
     untracked,
     ignored,
     unstaged,
+    pull_request_collision,
 )
 
 ABOUT_FILES: tuple[Rule, ...] = (untracked, ignored, unstaged)
@@ -64,6 +66,9 @@ ABOUT_FILES: tuple[Rule, ...] = (untracked, ignored, unstaged)
 
 NEEDS_THE_PROJECT: Rule = drift
 """The rule that the project's own code has to run for."""
+
+NEEDS_OTHERS: Rule = pull_request_collision
+"""The rule that other open pull requests have to be looked at for."""
 
 
 def chosen(select: Iterable[str], ignore: Iterable[str]) -> tuple[Rule, ...]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from remigrate.facts import line_of, reference_to
-from remigrate.graph import uncertain
+from remigrate.graph import certain_leaves
 from remigrate.model import Finding, Fix, Key, Related, Severity
 
 if TYPE_CHECKING:
@@ -31,26 +31,9 @@ SEVERITY: Severity = "error"
 def check(facts: Facts) -> Iterator[Finding]:
     """One finding for each app that would be in conflict."""
     for app in facts.graph.apps:
-        leaves = _certain_leaves(facts, app)
+        leaves = certain_leaves(facts.graph, app)
         if len(leaves) > 1:
             yield _conflict(facts, leaves)
-
-
-def _certain_leaves(facts: Facts, app: str) -> list[Key]:
-    """Leaves that nothing unread can be hiding a child of.
-
-    A migration whose dependencies could not be read may come after any but its own descendants.
-    """
-    graph = facts.graph
-    leaves = graph.leaves(app)
-    if len(leaves) < 2:
-        return leaves
-    doubtful = uncertain(graph, app)
-    return [
-        leaf
-        for leaf in leaves
-        if all(node == leaf or node in graph.ancestors(leaf) for node in doubtful)
-    ]
 
 
 def _conflict(facts: Facts, leaves: list[Key]) -> Finding:
