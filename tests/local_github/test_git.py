@@ -151,3 +151,10 @@ def test_a_branch_that_moves_while_somebody_pushes_wins(hub: LocalGitHub, clone:
     assert "[remote rejected]" in out or "failed to update ref" in out or "cannot lock" in out
     [commit] = hub.state.repository.read([hub.state.repository.commit_id("bot")])
     assert commit.author.name == "ada"
+
+
+def test_a_commit_that_is_not_there_is_told_as_git_tells_it(hub: LocalGitHub, clone: Path) -> None:
+    token = hub.token({"contents": "read"})
+    said = git(clone, "fetch", "--quiet", "origin", "1" * 40, token=token)
+    assert "not our ref" in said
+    assert not hub.failures

@@ -45,6 +45,17 @@ def test_after_a_conflict_the_test_merge_is_the_old_one(state: State) -> None:
         state.merge(1, by="octo")
 
 
+def test_histories_with_nothing_in_common_are_a_conflict(state: State) -> None:
+    there = state.repository
+    tree = there.git("rev-parse", "feature^{tree}")
+    who = {
+        f"GIT_{role}_{key}": "m" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")
+    }
+    there.move("refs/heads/feature", there.git("commit-tree", tree, "-m", "Alone", identity=who))
+    state.refresh()
+    assert state.pull(1)[1].test_merge == ""
+
+
 def test_a_merge_is_a_commit_with_two_parents_on_the_base(state: State) -> None:
     _, before = state.pull(1)
     made = state.merge(1, by="ada")

@@ -84,9 +84,10 @@ def serve(
         input=body,
         env=variables,
         capture_output=True,
-        check=True,
         timeout=_TIMEOUT,
     )
+    if not done.stdout:
+        done.check_returncode()  # else it has told what is wrong, as that it has no such commit
     head, _, content = done.stdout.partition(b"\r\n\r\n")
     found = [line.split(": ", 1) for line in head.decode().splitlines()]
     status = next((value for name, value in found if name == "Status"), "200 OK")

@@ -157,7 +157,9 @@ class Repository(NamedTuple):
         return self.commit_id(f"refs/heads/{branch}")
 
     def merged(self, base: str, head: str, message: str, by: Person) -> str:
-        """A merge of `head` into `base`, on no branch; empty if they conflict."""
+        """A merge of `head` into `base`, on no branch; empty if they conflict, or share nothing."""
+        if not self.merge_base(base, head):
+            return ""
         tree = self._answers("merge-tree", "--write-tree", "--no-messages", base, head)
         if not tree or "\n" in tree:
             return ""
