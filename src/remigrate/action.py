@@ -25,6 +25,7 @@ from remigrate.report.words import counted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from remigrate import recheck
     from remigrate.model import Report
 
 _NOTHING = "0" * 40
@@ -123,11 +124,45 @@ def _run(environ: Mapping[str, str]) -> int:
             answer, why_not = outcome.answer, outcome.why_not
             notices += outcome.notices
             sys.stdout.write(untrusted.harmless(outcome.told))
+        if name in _PULL_REQUEST and rules.NEEDS_OTHERS in wanted:
+            from remigrate import recheck  # PyGithub: a fifth of a second
+
+            job = _job(environ, repository, chosen)
+            answer, more = recheck.with_rivals(name, payload, job, answer)
+            notices += more
         report = _gathered(environ, workspace, check.report(answer, wanted, notices, why_not))
     code = check.exit_code(report, chosen.fail_on)
     _publish(environ, workspace, report, code)
     _comment(environ, payload, report, answer, wanted)
+    if name in events.ABOUT_A_BRANCH and _input(environ, "comment") != "false":
+        _look_again(environ, payload, _job(environ, repository, chosen), wanted)
     return code
+
+
+def _job(
+    environ: Mapping[str, str], repository: git.Repository, chosen: options.Options
+) -> recheck.Job:
+    """What other pull requests are looked at with."""
+    from remigrate import recheck
+
+    token = _input(environ, "token")
+    return recheck.Job(environ, token, repository.prefix, chosen.migration_modules)
+
+
+def _look_again(
+    environ: Mapping[str, str],
+    payload: Mapping[str, Any],
+    job: recheck.Job,
+    wanted: Iterable[rules.Rule],
+) -> None:
+    """Keep the comments on open pull requests true: the branch that they wait for has moved."""
+    from remigrate import recheck
+    from remigrate.report import rechecked
+
+    found = recheck.again(environ["GITHUB_EVENT_NAME"], payload, job, wanted)
+    if found is not None:
+        sys.stdout.write(f"{rechecked.line(found)}\n")
+        _append(environ.get("GITHUB_STEP_SUMMARY"), f"\n{rechecked.render(found)}")
 
 
 def _bot(environ: Mapping[str, str], event: events.Event) -> int:

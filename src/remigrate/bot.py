@@ -6,15 +6,19 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
+from contextlib import contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from remigrate import chatops, clone, errors, handover, marks, rehearsal, suggesting, untrusted
 from remigrate.chatops import Result
 from remigrate.github import LONGEST_BODY, GitHub
+from remigrate.model import Finding
 from remigrate.report import markdown, replies
+from remigrate.rules import drift
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from remigrate.event import Event, Grant
     from remigrate.handover import Handover
@@ -47,24 +51,32 @@ def run(
     assert event.number is not None
     mode = _mode(read)
     hub = hub_of(environ, read("token"))
-    page = f"{environ['GITHUB_SERVER_URL']}/{environ['GITHUB_REPOSITORY']}"
-    with tempfile.TemporaryDirectory(prefix="remigrate-bot-") as folder:
-        ours = clone.Clone(os.path.join(folder, "clone"), page, read("token"), environ)
+    with clone_of(environ, read("token")) as ours:
         work = rehearsal.Sandboxed(untrusted.inputs(read), environ)
         bench = rehearsal.Bench(ours, read("path") or ".", work)
+        if grant.task == "clean-up":
+            return chatops.clean_up(event.number, hub, ours), ""
+        there = rehearsal.Planned(bench, plan) if mode == "apply" else bench
+        tools = chatops.Tools(hub, ours, there.rehearse, steps, read("label"), forks=mode != "all")
+        if mode == "plan":
+            return _planned(chatops.plan(event, grant, tools))
+        run_url = f"{_page(environ)}/actions/runs/{environ.get('GITHUB_RUN_ID', '')}"
+        return chatops.carry_out(event, grant, tools, run_url), ""
+
+
+@contextmanager
+def clone_of(environ: Mapping[str, str], token: str) -> Iterator[clone.Clone]:
+    """A clone of the repository that the job runs for, while the block lasts."""
+    with tempfile.TemporaryDirectory(prefix="remigrate-bot-") as folder:
+        ours = clone.Clone(os.path.join(folder, "clone"), _page(environ), token, environ)
         try:
-            if grant.task == "clean-up":
-                return chatops.clean_up(event.number, hub, ours), ""
-            there = rehearsal.Planned(bench, plan) if mode == "apply" else bench
-            tools = chatops.Tools(
-                hub, ours, there.rehearse, steps, read("label"), forks=mode != "all"
-            )
-            if mode == "plan":
-                return _planned(chatops.plan(event, grant, tools))
-            run_url = f"{page}/actions/runs/{environ.get('GITHUB_RUN_ID', '')}"
-            return chatops.carry_out(event, grant, tools, run_url), ""
+            yield ours
         finally:
             ours.close()
+
+
+def _page(environ: Mapping[str, str]) -> str:
+    return f"{environ['GITHUB_SERVER_URL']}/{environ['GITHUB_REPOSITORY']}"
 
 
 def _mode(read: Callable[[str], str]) -> str:
@@ -92,19 +104,37 @@ def hub_of(environ: Mapping[str, str], token: str) -> GitHub:
 
 
 def report(
-    hub: GitHub, number: int, head: str, found: Report, offered: Iterable[Suggestion] = ()
+    hub: GitHub,
+    number: int,
+    head: str,
+    found: Report,
+    offered: Iterable[Suggestion] = (),
+    *,
+    again: bool = False,
 ) -> str:
     """Keep our one comment about the check true, and our suggestions; why they were not touched,
     or nothing.
 
-    There are none as long as there is nothing to say.
+    There are none as long as there is nothing to say. `again`: the commit was checked before, now
+    none of its code was run, and what our comment says of drift still stands.
     """
-    if hub.own_comment(number, marks.REPORT) is None and not found.findings:
+    there = hub.own_comment(number, marks.REPORT)
+    told = marks.reported(there.body) if there else marks.Reported()
+    said = _fingerprint(found)
+    if again and told.head == head:
+        if told.said == said:
+            return "the comment says so already"
+        found = found._replace(findings=(*found.findings, *map(_standing, told.drift)))
+    if there is None and not found.findings:
         return "there is nothing to say"
-    if hub.pull_request(number).head != head:
+    now = hub.pull_request(number)
+    if not now.is_open:
+        return "the pull request is closed"
+    if now.head != head:
         return "the pull request has moved on, and a later run tells about it"
     conflict = any(each.severity == "error" for each in found.findings)
-    below = f"{_HINT if conflict else ''}\n{marks.report(head)}\n"
+    mark = marks.report(head, said, _drifted(found.findings))
+    below = f"{_HINT if conflict else ''}\n{mark}\n"
     hub.say(number, marks.REPORT, markdown.render(found, LONGEST_BODY - len(below)) + below)
     _suggest(hub, number, head, offered)
     return ""
@@ -139,3 +169,21 @@ def _placed(
         if blob == each.blob and line.number in suggesting.shown(patch):
             placed.setdefault(marks.suggestion(path, line.before, line.after), each)
     return dict(itertools.islice(placed.items(), MOST_SUGGESTIONS))
+
+
+def _fingerprint(found: Report) -> str:
+    """The same for reports that say the same of the migrations, whatever the commits are."""
+    said = [each for each in found.findings if each.code != drift.CODE]
+    return sha256(ascii((said, found.unread)).encode()).hexdigest()[:32]
+
+
+def _drifted(findings: Iterable[Finding]) -> list[str]:
+    wrong = [each for each in findings if each.code == drift.CODE and each.severity == "error"]
+    return list(dict.fromkeys(each.app for each in wrong))
+
+
+def _standing(label: str) -> Finding:
+    """What was found when the project's own Django was asked."""
+    said = f"The models of {label} were ahead of its migrations when this commit was checked."
+    hint = f"`python manage.py makemigrations {label}`"
+    return Finding(drift.CODE, drift.NAME, drift.SEVERITY, label, "", 0, 0, said, hint)

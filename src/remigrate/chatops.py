@@ -217,7 +217,7 @@ class _Order:
         found = self._hub.own_comment(self._number, marks.REPORT)
         if found is None or found.updated_at > self._comment.created_at:
             return ""
-        return marks.reported(found.body)
+        return marks.reported(found.body).head
 
     def _at_home(self, order: Command, found: PullRequest) -> str:
         words = ["remigrate reset", *(("--all",) if order.all else order.apps)]

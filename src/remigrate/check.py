@@ -52,13 +52,13 @@ class Answer(NamedTuple):
 
 def look(repository: git.Repository, question: Question, cache: Cache) -> Answer:
     """Read what `question` is about. Raises `RepositoryFailure` when that is not possible."""
-    wanted = _wanted(repository, question)
+    files = files_read(repository, question.modules)
     base, head = _commits(repository, question)
-    tree = _tree(repository, question, head, wanted)
+    tree = _tree(repository, question, head, files)
     base_tree: Tree | None = None
     merged: Tree = tree
     if base is not None:
-        base_tree, merged = _merged(repository, question, base, head, tree, wanted)
+        base_tree, merged = _merged(repository, question, base, head, tree, files)
     facts, project = weighed(tree, merged, base_tree, cache, question.modules)
     if question.strays:
         facts = facts._replace(strays=_strays(repository, project))
@@ -138,10 +138,11 @@ def _strays(repository: git.Repository, project: Project) -> Strays:
     return strays.find(repository, project)
 
 
-def _wanted(repository: git.Repository, question: Question) -> trees.Wanted:
+def files_read(repository: git.Repository, modules: Mapping[str, str]) -> trees.Wanted:
+    """Which files a check reads."""
     import os
 
-    folders = tuple(os.fsencode(path.strip("/")) + b"/" for path in question.modules.values())
+    folders = tuple(os.fsencode(path.strip("/")) + b"/" for path in modules.values())
     return trees.Wanted(os.fsencode(repository.prefix), folders)
 
 

@@ -101,16 +101,21 @@ class Clone:
 
     # From GitHub
 
-    def fetch(self, head: str, base: str) -> None:
-        """Get two commits, with enough history to tell where they parted."""
+    def fetch(self, base: str, *heads: str, whole: bool = True) -> None:
+        """Get commits, with enough history to tell where each of `heads` parted from `base`; all
+        history if need be, unless `whole` is false."""
         for depth in (*_DEPTHS, None):
             reach = [f"--depth={depth}"] if depth else ["--unshallow"]
-            if depth is None and not os.path.exists(os.path.join(self._env["GIT_DIR"], "shallow")):
+            if depth is None and not (whole and self._is_shallow()):
                 return
             flags = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
-            self._remote("fetch", *flags, *reach, "--end-of-options", self._url, head, base)
-            if self._ask("merge-base", base, head, ok=(0, 1)):
+            self._remote("fetch", *flags, *reach, "--end-of-options", self._url, base, *heads)
+            heads = tuple(each for each in heads if not self.start(base, each))
+            if not heads:
                 return
+
+    def _is_shallow(self) -> bool:
+        return os.path.exists(os.path.join(self._env["GIT_DIR"], "shallow"))
 
     def tip(self, branch: str) -> Tip | None:
         """The last commit of a branch as GitHub has it now; None where there is no such branch."""
@@ -138,12 +143,21 @@ class Clone:
 
     # Here
 
+    def start(self, base: str, head: str) -> str:
+        """Where two commits parted; empty where nobody knows."""
+        return self._ask("merge-base", base, head, ok=(0, 1))
+
+    def opened(self, prefix: str = "") -> git.Repository:
+        """The clone, to read its commits; `prefix` is a folder, with ``/`` at the end."""
+        path = self._env["GIT_DIR"]
+        return git.Repository(path, None, prefix, self._env, shallow=True, observed=git.Observed())
+
     def merged(self, base: str, head: str) -> str:
         """The commit that merges `head` into `base`, never pushed; `head` when it holds base.
 
         Raises `Conflict`, which names files.
         """
-        if self._ask("merge-base", base, head, ok=(0, 1)) == base:
+        if self.start(base, head) == base:
             return head
         args = ("merge-tree", "--write-tree", "--name-only", "--no-messages", base, head)
         output = self._run(args, self._env)
@@ -164,14 +178,10 @@ class Clone:
         """The clone with the files of a commit in its work tree, but for links and submodules."""
         self._git("update-ref", "--no-deref", "HEAD", sha)
         self._git("read-tree", sha)
-        opened = git.Repository(
-            self._top, self._top, "", self._env, shallow=True, observed=git.Observed()
-        )
+        opened = self.opened()
         os.rmdir(self._top)
-        scratch.write(
-            opened._replace(path=self._env["GIT_DIR"]), sha, self._top, os.geteuid(), links=False
-        )
-        return opened
+        scratch.write(opened, sha, self._top, os.geteuid(), links=False)
+        return opened._replace(path=self._top, top=self._top)
 
     def changed(self, one: str, other: str) -> list[str]:
         """Paths that differ between two commits."""

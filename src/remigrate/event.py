@@ -27,7 +27,8 @@ Reason = Literal[
     "of-no-interest",
 ]
 PULL_REQUEST = ("opened", "synchronize", "reopened", "ready_for_review")
-CHECKED = ("merge_group", "push", "schedule", "workflow_dispatch")
+ABOUT_A_BRANCH = ("push", "schedule", "workflow_dispatch")
+CHECKED = ("merge_group", *ABOUT_A_BRANCH)
 
 
 class Actor(NamedTuple):
@@ -66,8 +67,8 @@ class Event(NamedTuple):
     head: str = ""
     """Commit id of the pull request's head; empty where the event does not tell."""
     branch: str = ""
-    """Pushed to; empty for other events and for tags."""
-    default_branch: str = ""
+    """That pull requests may be waiting to be merged into: the base of this one, the one pushed to,
+    the one of a schedule or of a run that somebody started; empty for tags and other events."""
     comment: Comment | None = None
 
 
@@ -103,7 +104,6 @@ def _read(name: str, payload: Mapping[str, Any]) -> Event:
         str(payload.get("action") or ""),
         int(repository["id"]),
         _actor(sender) if sender else None,
-        default_branch=str(repository.get("default_branch") or ""),
     )
     if name in ("pull_request", "pull_request_target"):
         return _with_pull_request(event, payload["pull_request"])
@@ -114,7 +114,9 @@ def _read(name: str, payload: Mapping[str, Any]) -> Event:
             is_pull_request=bool(issue.get("pull_request")),
             comment=_comment(comment),
         )
-    if name == "push":
+    if name == "schedule":
+        return event._replace(branch=str(repository.get("default_branch") or ""))
+    if name in ABOUT_A_BRANCH:
         return event._replace(branch=_branch(str(payload["ref"])))
     return event
 
@@ -126,6 +128,7 @@ def _with_pull_request(event: Event, pull_request: Mapping[str, Any]) -> Event:
         is_pull_request=True,
         head_repository=int(repository["id"]) if repository else None,
         head=str(pull_request["head"]["sha"]),
+        branch=str(pull_request["base"]["ref"]),
     )
 
 
@@ -159,7 +162,7 @@ def grants(event: Event, triggered_by: str = "") -> Grant:
     if event.name in ("pull_request", "pull_request_target"):
         return _of_pull_request(event)
     if event.name in CHECKED:
-        again = event.name == "schedule" or event.branch == event.default_branch != ""
+        again = event.branch != ""
         return Grant("recheck" if again else "check", "granted", writes=again)
     return Grant("nothing", "of-no-interest")
 

@@ -32,6 +32,8 @@ MAY_WRITE = frozenset({"admin", "maintain", "write"})
 """Answers of `GitHub.permission` that let somebody push."""
 LONGEST_BODY = 60_000
 """Characters of a comment or of a pull request's text; GitHub takes 65,536."""
+A_PAGE = 100
+"""What GitHub tells of a list in one answer."""
 
 _TIMEOUT = 30
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -110,7 +112,7 @@ class GitHub:
             base_url=api_url.rstrip("/"),
             timeout=_TIMEOUT,
             user_agent=f"remigrate/{__version__}",
-            per_page=100,
+            per_page=A_PAGE,
             retry=None,  # its own waits an hour if it is told to, and asks twice for what was done
             seconds_between_requests=None,
             seconds_between_writes=self._pace.between_writes,
@@ -157,6 +159,14 @@ class GitHub:
         """The pull requests, newest first; of one branch of this repository, if it is named."""
         found = self._pulls(branch, state)
         return [each for each in found if not branch or each.head_branch == branch]
+
+    def pull_requests_into(self, branch: str) -> list[PullRequest]:
+        """Open pull requests into a branch, the last changed first; no more than one page."""
+        with _told(f"the pull requests into {branch} cannot be listed", "pull-requests: read"):
+            asked = self._repository.get_pulls(
+                state="open", sort="updated", direction="desc", base=branch
+            )
+            return self._again(lambda: [_pull_request(each) for each in asked.get_page(0)])
 
     def _pulls(self, branch: str, state: str) -> list[PullRequest]:
         more = {"head": f"{self._owner}:{branch}"} if branch else {}

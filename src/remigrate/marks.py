@@ -6,11 +6,16 @@ A mark alone proves nothing, as anybody can write one: who wrote the comment has
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 REFUSED = "<!-- remigrate:refused -->"
 """In the one answer to those who may not give orders."""
-_REPORT = "<!-- remigrate:report head={} -->"
-_REPORTED = re.compile(r"<!-- remigrate:report head=([0-9a-f]{40}) -->")
+_REPORTED = re.compile(
+    r"<!-- remigrate:report head=([0-9a-f]{40})(?: said=([0-9a-f]{32}))?(?: drift=([\w,]+))? -->"
+)
 REPORT = "<!-- remigrate:report "
 """How the mark of the check's comment begins."""
 SUGGESTION = "<!-- remigrate:suggestion "
@@ -18,15 +23,33 @@ SUGGESTION = "<!-- remigrate:suggestion "
 _FOR_FINDINGS = "<!-- remigrate:for-findings -->"
 
 
-def report(head: str) -> str:
-    """Mark of the check's comment: which commit of the pull request it is about."""
-    return _REPORT.format(head)
+class Reported(NamedTuple):
+    """What the mark of the check's comment tells."""
+
+    head: str = ""
+    """The commit of the pull request that it is about."""
+    said: str = ""
+    """The same for comments that say the same of the migrations."""
+    drift: tuple[str, ...] = ()
+    """Labels of the apps whose models were ahead of their migrations."""
 
 
-def reported(body: str) -> str:
-    """The commit that a comment of the check is about; empty for another comment."""
+def report(head: str, said: str = "", drift: Iterable[str] = ()) -> str:
+    """Mark of the check's comment, as `Reported` tells it. Labels that Django would not take are
+    left out."""
+    labels = ",".join(label for label in drift if label.isidentifier())
+    told = f"{f' said={said}' if said else ''}{f' drift={labels}' if labels else ''}"
+    return f"{REPORT}head={head}{told} -->"
+
+
+def reported(body: str) -> Reported:
+    """What the mark of a comment of the check tells; nothing for another comment."""
     found = _REPORTED.search(body)
-    return found[1] if found else ""
+    return Reported(found[1], found[2] or "", _labels(found[3])) if found else Reported()
+
+
+def _labels(found: str | None) -> tuple[str, ...]:
+    return tuple(filter(None, (found or "").split(",")))
 
 
 def reply(comment: int) -> str:

@@ -145,7 +145,7 @@ class Bench:
 
     def _merged(self, pull_request: PullRequest, order: Command) -> _Merged:
         head, base = pull_request.head, pull_request.base
-        self._clone.fetch(head, base)
+        self._clone.fetch(base, head)
         sha = self._clone.merged(base, head)
         repository = _inside(self._clone.look(sha), self._folder)
         wanted = _options(order, repository)._replace(base=base)

@@ -102,7 +102,7 @@ def test_the_check_keeps_one_comment_true(
     [report] = reports(story)
     assert "RM101" in report
     assert "comment `/reset-migrations`" in report
-    assert marks.reported(report) == story.head
+    assert marks.reported(report).head == story.head
     assert step(story, capture, "pull_request", changed(story)).code == 1
     assert reports(story) == [report]
 

@@ -42,7 +42,11 @@ def pull_request(**changes: Any) -> dict[str, Any]:
         "action": "opened",
         "repository": REPOSITORY,
         "sender": ADA,
-        "pull_request": {"number": 7, "head": {"sha": "a" * 40, "repo": {"id": 1}}},
+        "pull_request": {
+            "number": 7,
+            "head": {"sha": "a" * 40, "repo": {"id": 1}},
+            "base": {"ref": "main"},
+        },
     }
     return _changed(payload, changes)
 
@@ -146,12 +150,12 @@ def test_pull_request_target_never_writes(action: str, repository: Any) -> None:
     ("name", "more", "wanted"),
     [
         ("push", {"ref": "refs/heads/main"}, Grant("recheck", "granted", True)),
-        ("push", {"ref": "refs/heads/feature"}, Grant("check", "granted")),
-        ("push", {"ref": "refs/heads/refs/heads/main"}, Grant("check", "granted")),
+        ("push", {"ref": "refs/heads/feature"}, Grant("recheck", "granted", True)),
         ("push", {"ref": "refs/tags/main"}, Grant("check", "granted")),
         ("schedule", {"schedule": "0 5 * * *"}, Grant("recheck", "granted", True)),
         ("merge_group", {"action": "checks_requested"}, Grant("check", "granted")),
-        ("workflow_dispatch", {"ref": "refs/heads/main"}, Grant("check", "granted")),
+        ("workflow_dispatch", {"ref": "refs/heads/main"}, Grant("recheck", "granted", True)),
+        ("workflow_dispatch", {"ref": "refs/tags/v1"}, Grant("check", "granted")),
         ("issues", {"action": "opened"}, NOTHING),
         ("release", {"action": "published"}, NOTHING),
         ("workflow_run", {"action": "completed"}, NOTHING),
@@ -161,16 +165,31 @@ def test_other_events(name: str, more: dict[str, Any], wanted: Grant) -> None:
     assert grants(read(name, {"repository": REPOSITORY, "sender": ADA, **more})) == wanted
 
 
-def test_a_push_to_no_branch_is_not_one_to_a_default_branch_that_is_not_told() -> None:
-    payload = {"repository": {"id": 1}, "sender": ADA, "ref": "refs/tags/v1"}
-    assert grants(read("push", payload)) == Grant("check", "granted")
+@pytest.mark.parametrize(
+    ("name", "more", "branch"),
+    [
+        ("push", {"ref": "refs/heads/refs/heads/main"}, "refs/heads/main"),
+        ("push", {"ref": "refs/tags/main"}, ""),
+        ("schedule", {"schedule": "0 5 * * *"}, "main"),
+        ("workflow_dispatch", {"ref": "refs/heads/next"}, "next"),
+        ("merge_group", {"action": "checks_requested"}, ""),
+    ],
+)
+def test_pull_requests_wait_for_a_branch(name: str, more: dict[str, Any], branch: str) -> None:
+    payload = {"repository": REPOSITORY, "sender": ADA, **more}
+    assert read(name, payload).branch == branch
+
+
+def test_a_pull_request_is_about_its_base() -> None:
+    payload = pull_request(pull_request__base={"ref": "next"})
+    assert read("pull_request", payload).branch == "next"
 
 
 def test_a_schedule_of_an_older_server_has_nothing_but_its_times() -> None:
     """GitHub has told the repository since 2022; its servers for companies did so later."""
     event = read("schedule", {"schedule": "0 5 * * *"})
     assert (event.repository, event.sender) == (0, None)
-    assert grants(event).task == "recheck"
+    assert grants(event) == Grant("check", "granted")
 
 
 @pytest.mark.parametrize(
@@ -249,9 +268,10 @@ def test_published_pushes_and_others_are_read() -> None:
         assert event.branch == (payload["ref"].split("/", 2)[2] if is_branch else "")
         tasks.add((is_branch, grants(event).task))
     assert tasks == {(True, "recheck"), (False, "check")}
-    for name in ("merge_group", "workflow_dispatch"):
-        for payload in payloads(name):
-            assert grants(read(name, payload)) == Grant("check", "granted")
+    for payload in payloads("merge_group"):
+        assert grants(read("merge_group", payload)) == Grant("check", "granted")
+    for payload in payloads("workflow_dispatch"):
+        assert grants(read("workflow_dispatch", payload)).task == "recheck"
 
 
 @pytest.mark.needs("octokit")
@@ -297,4 +317,4 @@ def test_the_story_of_a_pull_request(tmp_path: Any) -> None:
     }
     assert granted("issue_comment", order) == COMMAND
     assert granted("push", push).task == "recheck"
-    assert granted("push", gone).task == "check"
+    assert granted("push", gone).task == "recheck"

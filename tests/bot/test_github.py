@@ -14,7 +14,7 @@ import pytest
 
 from remigrate import __version__
 from remigrate.errors import NetworkFailure
-from remigrate.github import GitHub, Pace
+from remigrate.github import A_PAGE, GitHub, Pace
 from remigrate.local_github.faults import KINDS, Kind
 from remigrate.local_github.server import LocalGitHub
 from tests.bot.story import HASTE
@@ -89,6 +89,28 @@ def test_more_than_a_page_of_pull_requests_is_listed(hub: LocalGitHub, github: G
         state.repository.move(f"refs/heads/{branch}", state.repository.commit_id("feature"))
         state.open(branch, "main", branch, by="ada")
     assert [each.number for each in github.pull_requests()] == list(range(103, 0, -1))
+
+
+def test_pull_requests_into_a_branch_are_one_page_of_the_last_changed(
+    hub: LocalGitHub, github: GitHub
+) -> None:
+    state = hub.state
+    state.push("next", {"n.py": "1\n"}, onto="main")
+    state.push("other", {"o.py": "1\n"}, onto="main")
+    for onto in ("main", "next"):
+        state.open("other", onto, "Other", by="ada")
+    assert [each.number for each in github.pull_requests_into("main")] == [2, 1]
+    state.clock = lambda: time.time() + 60
+    state.change(1, title="Changed")
+    assert [each.number for each in github.pull_requests_into("main")] == [1, 2]
+    assert [each.number for each in github.pull_requests_into("next")] == [3]
+    assert github.pull_requests_into("nobody's") == []
+    for number in range(A_PAGE):
+        state.repository.move(f"refs/heads/b{number}", state.repository.commit_id("other"))
+        state.open(f"b{number}", "main", "Other", by="ada")
+    hub.seen.clear()
+    assert len(github.pull_requests_into("main")) == A_PAGE
+    assert len(hub.seen) == 1
 
 
 def test_files_are_named_with_their_old_names(hub: LocalGitHub, github: GitHub) -> None:
@@ -385,6 +407,7 @@ def test_no_github_at_all_is_told(github: GitHub) -> None:
         (lambda github: github.pull_request(1), "pull-requests: read"),
         (lambda github: github.pull_requests(), "pull-requests: read"),
         (lambda github: github.files(1), "pull-requests: read"),
+        (lambda github: github.pull_requests_into("main"), "pull-requests: read"),
         (lambda github: github.comments(1), "pull-requests: read"),
         (lambda github: github.close(1), "pull-requests: write"),
     ],

@@ -10,8 +10,20 @@ HEAD = "0123456789abcdef0123456789abcdef01234567"
 
 
 def test_the_commit_of_a_report_is_read_from_its_comment() -> None:
-    assert marks.reported(f"### Fine\n\n{marks.report(HEAD)}\n") == HEAD
+    assert marks.reported(f"### Fine\n\n{marks.report(HEAD)}\n").head == HEAD
     assert marks.REPORT in marks.report(HEAD)
+
+
+def test_what_a_report_said_is_read_from_its_comment() -> None:
+    told = marks.reported(marks.report(HEAD, "5a" * 16, ["shop", "blog"]))
+    assert told == marks.Reported(HEAD, "5a" * 16, ("shop", "blog"))
+    assert marks.reported(marks.report(HEAD, drift=["shop"])).drift == ("shop",)
+
+
+def test_a_label_that_django_would_not_take_cannot_end_the_mark() -> None:
+    mark = marks.report(HEAD, "5a" * 16, ["--> @ada", "a,b", "", "shop"])
+    assert marks.reported(mark).drift == ("shop",)
+    assert mark.count("-->") == 1
 
 
 @pytest.mark.parametrize(
@@ -25,7 +37,7 @@ def test_the_commit_of_a_report_is_read_from_its_comment() -> None:
     ],
 )
 def test_another_comment_is_about_no_commit(body: str) -> None:
-    assert marks.reported(body) == ""
+    assert marks.reported(body).head == ""
 
 
 def test_the_answers_to_two_commands_are_two_comments() -> None:

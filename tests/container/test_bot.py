@@ -28,7 +28,7 @@ def test_a_conflict_is_found_settled_and_gone(job: Job) -> None:
     found = job.check()
     assert found.code == 1, found.log
     assert "RM101" in reports(story)[0]
-    assert marks.reported(reports(story)[0]) == story.head
+    assert marks.reported(reports(story)[0]).head == story.head
 
     settled = job.order("/reset-migrations")
     assert settled.code == 0, settled.log
