@@ -176,15 +176,6 @@ class GitHub:
             )
             return self._again(lambda: [_pull_request(each) for each in asked])
 
-    def files(self, number: int) -> list[str]:
-        """Paths that a pull request touches, old names included; GitHub tells the first 3,000."""
-        with _told(f"the files of #{number} cannot be listed", "pull-requests: read"):
-            asked = self._repository.get_pull(number).get_files
-            found = self._again(
-                lambda: [(each.filename, each.previous_filename) for each in asked()]
-            )
-            return list(dict.fromkeys(path for paths in found for path in paths if path))
-
     def patches(self, number: int) -> dict[str, tuple[str, str]]:
         """Blob and patch of each file that a pull request changes, by path; GitHub leaves out
         patches that are too long."""

@@ -113,16 +113,6 @@ def test_pull_requests_into_a_branch_are_one_page_of_the_last_changed(
     assert len(hub.seen) == 1
 
 
-def test_files_are_named_with_their_old_names(hub: LocalGitHub, github: GitHub) -> None:
-    assert github.files(1) == ["a.py", "c.py", "b.py"]
-
-
-def test_more_than_a_page_of_files_is_listed(hub: LocalGitHub, github: GitHub) -> None:
-    many = {f"migrations/{number:04}.py": f"{number}\n" for number in range(230)}
-    hub.state.push("feature", many)
-    assert set(many) <= set(github.files(1))
-
-
 def test_permissions_are_those_of_the_repository(hub: LocalGitHub, github: GitHub) -> None:
     hub.state.join("mia", "maintain")
     hub.state.join("tom", "triage")
@@ -406,7 +396,6 @@ def test_no_github_at_all_is_told(github: GitHub) -> None:
     [
         (lambda github: github.pull_request(1), "pull-requests: read"),
         (lambda github: github.pull_requests(), "pull-requests: read"),
-        (lambda github: github.files(1), "pull-requests: read"),
         (lambda github: github.pull_requests_into("main"), "pull-requests: read"),
         (lambda github: github.comments(1), "pull-requests: read"),
         (lambda github: github.close(1), "pull-requests: write"),
