@@ -12,9 +12,9 @@ import json
 import os
 import sys
 import tempfile
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from remigrate import __version__, check, errors, git, options, rules, untrusted
+from remigrate import __version__, check, comparison, errors, git, options, rules, untrusted
 from remigrate import event as events
 from remigrate.memory import NoCache
 from remigrate.report import annotations as workflow_commands
@@ -28,49 +28,12 @@ if TYPE_CHECKING:
     from remigrate import recheck
     from remigrate.model import Report
 
-_NOTHING = "0" * 40
-_PULL_REQUEST = ("pull_request", "pull_request_target")
 _KEPT = ("PATH", "HOME", "LANG", "TZ", "SSL_CERT_FILE", "GIT_SSL_CAINFO", "https_proxy", "no_proxy")
 _MODES = ("all", "plan", "apply", "projects")
 _ERROR_LIMIT = 4_000
 """Characters of an annotation; GitHub cuts at 4,096."""
 _SUMMARY_LIMIT = 900_000
 """Characters; GitHub drops a summary of more than 1 MiB."""
-
-
-class Comparison(NamedTuple):
-    """What an event asks to compare. Revisions are full commit ids."""
-
-    base: str | None
-    """Landed migrations come from here; None to check the tree alone."""
-    head: str
-    merged: bool
-    """Whether `head` holds `base` already."""
-    test_merge: str | None = None
-    """A commit of GitHub's that merges head into base."""
-    notice: str = ""
-    """Why the tree is checked alone."""
-
-
-def comparison(name: str, event: Mapping[str, Any], sha: str, head: git.Commit) -> Comparison:
-    """What `event` is about, seen from the commit `head` that is checked out."""
-    if name in _PULL_REQUEST:
-        pull_request = event["pull_request"]
-        base, tip = pull_request["base"]["sha"], pull_request["head"]["sha"]
-        if len(head.parents) == 2 and head.parents[1] == tip:
-            return Comparison(head.parents[0], head.sha, merged=True)
-        merge = sha if name == "pull_request" and head.sha == tip != sha else None
-        return Comparison(base, head.sha, merged=False, test_merge=merge)
-    if name == "merge_group":
-        return Comparison(event["merge_group"]["base_sha"], head.sha, merged=True)
-    if name == "push":
-        before = event.get("before", _NOTHING)
-        if before.strip("0"):
-            return Comparison(before, head.sha, merged=True)
-        return Comparison(
-            None, head.sha, merged=False, notice="the branch is new, so there is no base"
-        )
-    return Comparison(None, head.sha, merged=False, notice=f"the event {name} has no base")
 
 
 def main(environ: Mapping[str, str]) -> int:
@@ -100,7 +63,9 @@ def main(environ: Mapping[str, str]) -> int:
 
 def _run(environ: Mapping[str, str]) -> int:
     payload, name = _event(environ), environ.get("GITHUB_EVENT_NAME", "")
-    if name == "issue_comment" or (name in _PULL_REQUEST and payload.get("action") == "closed"):
+    if name == "issue_comment" or (
+        name in comparison.PULL_REQUEST and payload.get("action") == "closed"
+    ):
         return _bot(environ, events.read(name, payload))
     workspace = os.path.realpath(environ.get("GITHUB_WORKSPACE", "."))
     folder = _inside(workspace, _input(environ, "path") or ".")
@@ -114,7 +79,11 @@ def _run(environ: Mapping[str, str]) -> int:
     if _mode(environ) == "projects":
         return _projects(environ, repository, chosen)
     with tempfile.TemporaryDirectory(prefix="remigrate-") as scratch:
-        repository, question, notice = _question(environ, payload, repository, chosen, scratch)
+        page = "/".join(environ.get(f"GITHUB_{each}", "") for each in ("SERVER_URL", "REPOSITORY"))
+        remote = comparison.Remote(page, _input(environ, "token"), scratch)
+        repository, question, notice = comparison.question(
+            environ, payload, repository, chosen, remote
+        )
         answer = check.look(repository, question, NoCache())
         notices = [f"Checked without a base: {notice}."] if notice else []
         wanted = rules.chosen(chosen.select, chosen.ignore)
@@ -124,7 +93,7 @@ def _run(environ: Mapping[str, str]) -> int:
             answer, why_not = outcome.answer, outcome.why_not
             notices += outcome.notices
             sys.stdout.write(untrusted.harmless(outcome.told))
-        if name in _PULL_REQUEST and rules.NEEDS_OTHERS in wanted:
+        if name in comparison.PULL_REQUEST and rules.NEEDS_OTHERS in wanted:
             from remigrate import recheck  # PyGithub: a fifth of a second
 
             job = _job(environ, repository, chosen)
@@ -282,105 +251,6 @@ def _options(environ: Mapping[str, str], workspace: str, folder: str) -> options
             )
         given[options.attribute(name)] = options.codes(value) if option.kind == "codes" else value
     return options.merged(given, read.values)
-
-
-def _question(
-    environ: Mapping[str, str],
-    event: Mapping[str, Any],
-    repository: git.Repository,
-    chosen: options.Options,
-    scratch: str,
-) -> tuple[git.Repository, check.Question, str]:
-    """The repository with what it lacked, what to check in it, and why without a base."""
-    head = git.commits(repository, ["HEAD"])[0]
-    name, sha = environ.get("GITHUB_EVENT_NAME", ""), environ.get("GITHUB_SHA", "")
-    asked = comparison(name, event, sha, head)
-    try:
-        if chosen.base is not None:
-            repository, base = _named(environ, repository, chosen.base, scratch)
-            asked = Comparison(base, head.sha, merged=False)
-        repository, asked = _completed(environ, repository, asked, scratch)
-    except errors.NetworkFailure as error:
-        why = f"the commit to compare with could not be fetched ({error})"
-        asked = Comparison(None, head.sha, merged=False, notice=why)
-    question = check.Question(
-        asked.head,
-        base=asked.base,
-        landed_is_in_head=asked.merged,
-        modules=chosen.migration_modules,
-    )
-    return repository, question, asked.notice
-
-
-def _named(
-    environ: Mapping[str, str], repository: git.Repository, revision: str, scratch: str
-) -> tuple[git.Repository, str]:
-    """The commit that the input ``base`` names: here, on the remote as known here, or fetched."""
-    for name in (revision, f"refs/remotes/origin/{revision}"):
-        try:
-            return repository, git.commits(repository, [name])[0].sha
-        except errors.RepositoryFailure:
-            continue
-    return _fetched(environ, repository, revision, scratch)
-
-
-def _completed(
-    environ: Mapping[str, str], repository: git.Repository, asked: Comparison, scratch: str
-) -> tuple[git.Repository, Comparison]:
-    """Fetch the commit to compare with, if need be. Raises `NetworkFailure`.
-
-    Where a shallow checkout cannot tell where base and head parted, GitHub's own test merge does:
-    its tree is the merged tree, and its first parent is base.
-    """
-    if asked.base is None:
-        return repository, asked
-    if not asked.merged and repository.shallow and not _meet(repository, asked):
-        merge = _test_merge(environ, repository, asked.test_merge, scratch)
-        if merge is None:
-            return repository, Comparison(None, asked.head, merged=False, notice=_SHALLOW)
-        repository, commit = merge
-        asked = Comparison(commit.parents[0], commit.sha, merged=True)
-    assert asked.base is not None
-    if not git.has_commit(repository, asked.base):
-        repository, _ = _fetched(environ, repository, asked.base, scratch)
-    return repository, asked
-
-
-def _meet(repository: git.Repository, asked: Comparison) -> bool:
-    """Whether this checkout reaches back to where base and head parted."""
-    assert asked.base is not None
-    if not git.has_commit(repository, asked.base):
-        return False
-    try:
-        return bool(git.merge_bases(repository, asked.base, asked.head))
-    except errors.RepositoryFailure:  # a commit on the way is missing
-        return False
-
-
-_SHALLOW = (
-    "this checkout is too shallow to tell where base and head parted; give actions/checkout "
-    "`fetch-depth: 0`"
-)
-
-
-def _test_merge(
-    environ: Mapping[str, str], repository: git.Repository, merge: str | None, scratch: str
-) -> tuple[git.Repository, git.Commit] | None:
-    """GitHub's test merge, fetched if need be; None where there is none."""
-    if merge is None:
-        return None
-    if not git.has_commit(repository, merge):
-        repository, _ = _fetched(environ, repository, merge, scratch)
-    commit = git.commits(repository, [merge])[0]
-    return (repository, commit) if len(commit.parents) == 2 else None
-
-
-def _fetched(
-    environ: Mapping[str, str], repository: git.Repository, name: str, scratch: str
-) -> tuple[git.Repository, str]:
-    url = f"{environ['GITHUB_SERVER_URL']}/{environ['GITHUB_REPOSITORY']}"
-    folder = tempfile.mkdtemp(dir=scratch)
-    return git.fetched(repository, url, name, _input(environ, "token"), folder)
 
 
 def _event(environ: Mapping[str, str]) -> Mapping[str, Any]:

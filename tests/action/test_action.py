@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from remigrate import action, git
+from remigrate import comparison, git
 from tests.action.conftest import SAFE, Shop, Step, commit, run_git, settings_seen
 from tests.rules.verbs import app, migration
 
@@ -231,23 +231,29 @@ def test_a_remote_that_repeats_the_token_does_not_get_it_into_the_log(
 @pytest.mark.parametrize(
     ("name", "parents", "head", "sha", "expected"),
     [
-        ("pull_request", ("b", "h"), "m", "m", action.Comparison("b", "m", True)),
-        ("pull_request", ("p",), "h", "m", action.Comparison("base", "h", False, "m")),
-        ("pull_request", ("p",), "other", "m", action.Comparison("base", "other", False)),
-        ("pull_request_target", ("p",), "base", "base", action.Comparison("base", "base", False)),
-        ("merge_group", ("q",), "g", "g", action.Comparison("q", "g", True)),
-        ("push", ("p",), "a", "a", action.Comparison("before", "a", True)),
+        ("pull_request", ("b", "h"), "m", "m", comparison.Comparison("b", "m", True)),
+        ("pull_request", ("p",), "h", "m", comparison.Comparison("base", "h", False, "m")),
+        ("pull_request", ("p",), "other", "m", comparison.Comparison("base", "other", False)),
+        (
+            "pull_request_target",
+            ("p",),
+            "base",
+            "base",
+            comparison.Comparison("base", "base", False),
+        ),
+        ("merge_group", ("q",), "g", "g", comparison.Comparison("q", "g", True)),
+        ("push", ("p",), "a", "a", comparison.Comparison("before", "a", True)),
     ],
 )
 def test_what_an_event_asks_to_compare(
-    name: str, parents: tuple[str, ...], head: str, sha: str, expected: action.Comparison
+    name: str, parents: tuple[str, ...], head: str, sha: str, expected: comparison.Comparison
 ) -> None:
     event = {
         "pull_request": {"base": {"sha": "base"}, "head": {"sha": "h"}},
         "merge_group": {"base_sha": "q"},
         "before": "before",
     }
-    assert action.comparison(name, event, sha, git.Commit(head, parents)) == expected
+    assert comparison.of_event(name, event, sha, git.Commit(head, parents)) == expected
 
 
 def test_a_bug_of_ours_is_told_as_such_and_not_as_findings(
