@@ -32,6 +32,11 @@ TRUSTED = ("push", "schedule", "workflow_dispatch")
 """Events about code that somebody with write access has put on a branch."""
 CHOICES = ("auto", "true", "false")
 _MOST_SECONDS = 900
+NO_SERVER = (
+    "The image has PostgreSQL. For MySQL or MariaDB, give the input apt-packages (of the step that "
+    "uses remigrate, below `with:`): `apt-packages: mariadb-server-core mariadb-client-core`"
+)
+"""In the container, where a proof takes another server than PostgreSQL."""
 _OF_THE_JOB = ("PATH", "HOME", "LANG", "TZ", "VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH")
 """What the job's own Python may need; the rest comes through the input ``env``."""
 
@@ -131,13 +136,7 @@ def workshop(
         built = building.build(box, place.folder, asked.wish)
         if built is not None:
             place = place._replace(interpreter=Interpreter((built.python,), built.why))
-        yield Workshop(place, box.databases, sandbox.BASE, _NO_SERVER)
-
-
-_NO_SERVER = (
-    "The image has PostgreSQL. For MySQL or MariaDB, give the input apt-packages (of the step that "
-    "uses remigrate, below `with:`): `apt-packages: mariadb-server-core mariadb-client-core`"
-)
+        yield Workshop(place, box.databases, sandbox.BASE, NO_SERVER)
 
 
 def _place(options: Options, repository: Repository, answer: Answer, box: sandbox.Sandbox) -> Place:

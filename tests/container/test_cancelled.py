@@ -35,9 +35,11 @@ def docker(*words: str) -> str:
 def wait_until(seen: Callable[[], bool], running: Future[Run], seconds: float) -> None:
     """While it runs, and no longer than that."""
     deadline = time.monotonic() + seconds
+    is_over = False
     while not seen():
         assert time.monotonic() < deadline
-        assert not running.done(), running.result().log
+        assert not is_over, running.result().log
+        is_over = running.done()
         time.sleep(0.1)
 
 
