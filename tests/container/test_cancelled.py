@@ -40,7 +40,7 @@ def wait_until(seen: Callable[[], bool], running: Future[Run], seconds: float) -
         assert time.monotonic() < deadline
         assert not is_over, running.result().log
         is_over = running.done()
-        time.sleep(0.1)
+        time.sleep(0.3)
 
 
 def test_a_job_that_is_cancelled_in_mid_reset_says_so_and_leaves_nothing(job: Job) -> None:
