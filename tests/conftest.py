@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from remigrate import servers
+
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from xdist.scheduler import LoadScopeScheduling
 
@@ -114,3 +116,35 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def root() -> Path:
     """Top of this project's own repository."""
     return Path(__file__).resolve().parents[1]
+
+
+# --- servers: one for the whole run ---------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that takes a server is skipped where the machine has none."""
+    for item in items:
+        if {"postgresql", "mariadb"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.needs("servers"))
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Config]:
+    """How Django connects to a PostgreSQL server that is there for the tests."""
+    yield from _started("postgresql", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Config]:
+    """How Django connects to a MariaDB or MySQL server that is there for the tests."""
+    yield from _started("mysql", tmp_path_factory)
+
+
+def _started(vendor: servers.Vendor, factory: pytest.TempPathFactory) -> Iterator[servers.Config]:
+    folder = factory.mktemp("servers")
+    try:
+        with servers.start(vendor, str(folder), os.environ) as server:
+            yield server.config
+    except servers.NoServer as error:
+        pytest.skip(error.reason)

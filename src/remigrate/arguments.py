@@ -21,6 +21,7 @@ _PROJECTS = ("head", "listing", "output")
 _RESET = ("all", "path", "base", "strategy", "database", "keep-replaced", "guard",
           "accept-differences", "dry-run", "finish", "allow-dirty", "reset-format",
           "output")  # fmt: skip
+_STATUS = ("alias", "reset-format", "output")
 _SWITCHES = ("drift", "guard")
 """Flags that the configuration may set either way, so that the command line may too."""
 
@@ -33,6 +34,7 @@ examples:
   remigrate graph --app shop             a picture, to paste into a Markdown page
   remigrate reset shop --dry-run         what a short history of an app would be, with its proof
   remigrate projects --format matrix     the projects of a monorepo, for a workflow's jobs
+  remigrate db status                    what each database has applied, and what is wrong with it
   remigrate demo                         see it find something, on a throwaway project
 
 remigrate COMMAND --help tells all of a command.
@@ -133,6 +135,35 @@ exit codes:
   there is no server to prove it on   130 interrupted
 """
 
+_OF_DB = """\
+examples:
+  remigrate db status                   what each database has applied, and what is wrong with it
+
+remigrate db COMMAND --help tells all of a command.
+"""
+
+_OF_STATUS = """\
+Reads the rows of django_migrations in every database of the settings, and holds them against the
+migrations on disk. Nothing is written, and nothing is waited for: it works while another process
+migrates.
+  pending        what `migrate` would run
+  ghosts         rows without a file, as after switching branches or deleting migrations by hand
+  out of order   applied before a migration that it depends on: InconsistentMigrationHistory
+  lagging        a part of what a squash replaces is applied, and not all of it
+
+The project's settings are loaded, in the project's own environment: --python, --settings and
+--manage say where it is. With `docker compose`: --python 'docker compose exec -T backend python'.
+
+examples:
+  remigrate db status
+  remigrate db status --alias default --format json
+
+exit codes:
+  0 nothing is wrong (migrations may be pending)   1 something has to be put right   2 wrong usage
+  or configuration   3 repository cannot be read   4 the project's environment failed, or a
+  database could not be read   130 interrupted
+"""
+
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and where to find out more."""
@@ -202,6 +233,17 @@ def parser() -> argparse.ArgumentParser:
     projects = _command(commands, "projects", _PROJECTS, "list the Django projects of a repository")
     projects.epilog = _OF_PROJECTS
     _path(projects)
+    db = _command(commands, "db", (), "look after the databases that are there already")
+    db.epilog = _OF_DB
+    of_db: argparse._SubParsersAction[_Parser] = db.add_subparsers(
+        title="commands", metavar="COMMAND", required=True
+    )
+    status = _command(
+        of_db, "status", (*_STATUS, *_PROJECT), "tell how databases stand to the migrations on disk"
+    )
+    status.set_defaults(command="db status")
+    status.epilog = _OF_STATUS
+    _path(status)
     _command(commands, "demo", ("bot",), "watch it work on a throwaway repository, offline")
     return program
 
@@ -221,7 +263,7 @@ def _command(
     name: str,
     options: Sequence[str],
     help_: str,
-) -> argparse.ArgumentParser:
+) -> _Parser:
     parser = commands.add_parser(
         name,
         help=help_,

@@ -287,10 +287,31 @@ def _reset(call: Call) -> int:
     return flow.exit_code(found, options)
 
 
+def _db_status(call: Call) -> int:
+    from remigrate.db import flow
+    from remigrate.report import db_json, db_text
+
+    options = call.options
+    repository = git.open_repository(options.path, call.environ)
+    call.say.progress("asking the databases …")
+    found = flow.status(repository, options, call.environ, disk_cache(call))
+    call.say.done()
+    if options.reset_format == "json":
+        text = db_json.render(found)
+    else:
+        colored = call.say.colored and options.output is None
+        text = db_text.render(
+            found, lambda words, color: console.painted(words, color, colored), options.verbose
+        )
+    call.say.result(text, options.output)
+    return flow.exit_code(found)
+
+
 _COMMANDS: dict[str, Callable[[Call], int]] = {
     "check": _check,
     "graph": _graph,
     "projects": _projects,
     "reset": _reset,
+    "db status": _db_status,
     "demo": _demo,
 }

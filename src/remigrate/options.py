@@ -89,6 +89,8 @@ TABLE: tuple[Option, ...] = (
     # As with `drawing`: what the file says of reports on findings is not meant for this one.
     Option("reset-format", "choice", "how to print the result", "text", RESET_FORMATS,
            flag="format"),
+    Option("alias", "labels", "only the database ALIAS of the settings (repeatable)", (),
+           metavar="ALIAS", repeatable=True),
     Option("migrate-time-limit", "number", "seconds that one `migrate` of an empty database may "
            "take in a proof", 3600, in_file=True),
     Option("bot", "flag", "the bot's story: a comment, and what becomes of it", False),
@@ -146,6 +148,7 @@ class Options(NamedTuple):
     finish: bool = False
     allow_dirty: bool = False
     reset_format: str = "text"
+    alias: tuple[str, ...] = ()
     migrate_time_limit: int = 3600
     bot: bool = False
     migration_modules: Mapping[str, str] = {}

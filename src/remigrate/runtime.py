@@ -10,7 +10,7 @@ import base64
 import json
 import os
 import secrets
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
 from remigrate import bounded
 from remigrate.errors import BrokenGraph, EnvironmentFailure
@@ -83,10 +83,12 @@ def ask(
     view: View,
     parts: Sequence[str] = (),
     about: Mapping[str, Any] | None = None,
+    databases: Literal["scratch", "own"] = "scratch",
 ) -> dict[str, Any]:
     """What the probe answers to `command`. Raises `EnvironmentFailure` with the way out.
 
-    `parts` names other files of the probe that the command needs, `about` is its data.
+    `parts` names other files of the probe that the command needs, `about` is its data. With "own"
+    databases these parts, and not the project's code, know where the project's are.
     """
     nonce = secrets.token_hex(16)
     request = {
@@ -103,6 +105,7 @@ def ask(
         "memory": place.limits.memory,
         "parts": [[name, _source(name).decode()] for name in parts],
         "data": about,
+        "databases": databases,
     }
     argv = [*place.interpreter.argv, "-"]
     # The probe limits itself: an interpreter in a container is out of reach of our own limits.

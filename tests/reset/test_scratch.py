@@ -163,7 +163,7 @@ def test_a_database_is_dropped_although_somebody_is_connected(server: servers.Co
         servers.beside(server, "busy"),
         """
 scratch.create(config)
-other = scratch._connection(config)
+other = scratch.connect(config)
 other.ensure_connection()
 scratch.drop(config)
 scratch.create(config)

@@ -76,7 +76,7 @@ def use(alias: str, config: Config) -> None:
     if alias in connections.databases:
         connections[alias].close()
         del connections[alias]
-    connections.databases[alias] = _connection(merged).settings_dict
+    connections.databases[alias] = connect(merged).settings_dict
 
 
 def _demand_ours(config: Config) -> None:
@@ -100,11 +100,16 @@ def _drivable(config: Config) -> Config:
         raise
 
 
+def vendor(config: Config) -> str:
+    """The kind of database, as Django calls it."""
+    return str(_backend(config["ENGINE"]).vendor)
+
+
 def _vendor(config: Config) -> str:
-    vendor = _backend(config["ENGINE"]).vendor
-    if vendor not in _KINDS:
+    found = vendor(config)
+    if found not in _KINDS:
         raise ValueError(f"no scratch databases for {config['ENGINE']}")
-    return str(vendor)
+    return found
 
 
 def _backend(engine: str) -> Any:
@@ -136,7 +141,7 @@ def _kept_options(own: Config, config: Config) -> Config:
     return {name: options[name] for name in _OPTIONS[_vendor(config)] if name in options}
 
 
-def _connection(config: Config) -> Any:
+def connect(config: Config) -> Any:
     """A connection of its own, which no alias has. Django adds what the settings leave out."""
     from django.db.backends.base.base import NO_DB_ALIAS
     from django.db.utils import DEFAULT_DB_ALIAS, ConnectionHandler
@@ -160,7 +165,7 @@ def _leave(config: Config) -> None:
 @contextlib.contextmanager
 def _cursor(config: Config, database: str | None) -> Iterator[Any]:
     """A cursor in that database of the server, outside of any transaction."""
-    connection = _connection({**config, "NAME": database, "AUTOCOMMIT": True})
+    connection = connect({**config, "NAME": database, "AUTOCOMMIT": True})
     try:
         with connection.cursor() as cursor:
             yield cursor

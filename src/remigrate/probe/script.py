@@ -20,6 +20,8 @@ Request
                 are neither imported nor listed (`pkgutil.iter_modules`, `os.listdir`). A folder of
                 which the view leaves no file is not there. Other ways of reading see the disk.
     memory      limit of the address space in bytes, or null
+    databases   "own" to keep how the project's databases are reached, for the parts; the project's
+                code does not get to them either way. Default: "scratch".
 
 Reply
     One line ``<nonce> <json>`` on the stdout that we were started with, after a line's end and
@@ -88,6 +90,7 @@ from __future__ import annotations
 import ast
 import binascii
 import contextlib
+import copy
 import importlib
 import importlib.machinery
 import importlib.util
@@ -642,6 +645,8 @@ class Probe:
         self.sources = Sources(self.view)
         self._settings = request["settings"]
         self._manage = bool(request.get("manage"))
+        self.own_databases: dict[str, Any] = {}
+        """By alias, as the settings have them; empty unless the request asks for them."""
         self._request = request
 
     def answer(self) -> dict[str, Any]:
@@ -717,6 +722,8 @@ class Probe:
         import django
         from django.conf import settings
 
+        if self._request.get("databases") == "own":
+            self.own_databases = copy.deepcopy(dict(settings.DATABASES))
         _use_scratch_databases(settings)
         _use_cache_keys_of_our_own(settings)
         _mend_streams()

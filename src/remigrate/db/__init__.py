@@ -1,0 +1,1 @@
+"""``remigrate db``: the databases that are there already, and their rows of applied migrations."""

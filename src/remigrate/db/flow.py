@@ -1,0 +1,123 @@
+"""The flow of ``remigrate db status``: asks the probe, and weighs what each database says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from remigrate import check, drift, errors, runtime
+from remigrate.db import standing
+from remigrate.db.standing import Row
+from remigrate.model import App, Header, Migration, Project, Reference
+from remigrate.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from remigrate.git import Repository
+    from remigrate.load import Cache
+    from remigrate.options import Options
+
+PARTS = ("scratch", "live", "applied")
+"""Of the probe, in the order in which they import each other."""
+
+
+class Database(NamedTuple):
+    """One alias."""
+
+    alias: str
+    server: str
+    """Vendor and version, as in ``postgresql 15.18``; empty where it could not be asked."""
+    place: str
+    """Where it is, without user and password."""
+    missing: bool
+    """Whether there is no such database."""
+    failed: str
+    """Why it could not be read; empty when it was."""
+    pending: tuple[standing.Name, ...]
+    """What ``migrate`` would run, in its order."""
+    conflict: str
+    """Why ``migrate`` would not start, in Django's words; else empty."""
+    standing: standing.Standing
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether something has to be put right. What is only pending has not."""
+        return bool(self.conflict or self.standing.is_wrong)
+
+
+def status(
+    repository: Repository, options: Options, environ: Mapping[str, str], cache: Cache
+) -> tuple[Database, ...]:
+    """How each database stands. Nothing is written anywhere.
+
+    Raises `EnvironmentFailure` where the project's code cannot be run, and `UsageFailure` for an
+    alias that its settings do not have.
+    """
+    question = check.Question(modules=options.migration_modules)
+    read = check.look(repository, question, cache).project
+    place = drift.find(repository, read, options._replace(drift=True), environ)
+    asked = {"aliases": list(options.alias)}
+    found = runtime.ask(place, "status", View(), PARTS, asked, databases="own")
+    aliases, databases = runtime.demand_shape(_read, found)
+    unknown = sorted(set(options.alias) - set(aliases))
+    if unknown:
+        raise errors.UsageFailure(
+            f"the settings have no database {', '.join(unknown)}",
+            f"They have: {', '.join(aliases)}.",
+        )
+    return databases
+
+
+def exit_code(databases: tuple[Database, ...]) -> int:
+    """1 where something is wrong, 4 where a database could not be read, else 0."""
+    if any(each.failed for each in databases):
+        return errors.EnvironmentFailure.exit_code
+    return errors.FINDINGS if any(each.is_wrong for each in databases) else errors.OK
+
+
+def _read(data: dict[str, Any]) -> tuple[list[str], tuple[Database, ...]]:
+    installed = frozenset(map(str, data["installed"]))
+    project = _project(data["files"])
+    databases = tuple(_database(each, project, installed) for each in data["databases"])
+    return [str(each) for each in data["aliases"]], databases
+
+
+def _project(files: list[Any]) -> Project:
+    """The migrations that Django loads, in apps whose path is their label."""
+    apps: dict[str, list[Migration]] = {}
+    for each in files:
+        label, name = str(each["label"]), str(each["name"])
+        header = Header(
+            1,
+            _references(each["dependencies"]),
+            _references(each["run_before"]),
+            _references(each["replaces"]),
+        )
+        apps.setdefault(label, []).append(Migration(label, name, "", "", header))
+    return Project(tuple(App(label, label, ".", tuple(own)) for label, own in apps.items()), {})
+
+
+def _references(found: list[Any]) -> tuple[Reference, ...]:
+    """Django has put apps in the place of settings already."""
+    return tuple(Reference(str(label), str(name), 1) for label, name in found)
+
+
+def _names(pairs: Any) -> tuple[standing.Name, ...]:
+    return tuple((str(label), str(name)) for label, name in pairs)
+
+
+def _database(found: Any, project: Project, installed: frozenset[str]) -> Database:
+    rows = [
+        Row(int(id_), (str(label), str(name)), str(applied))
+        for id_, label, name, applied in found["rows"] or ()
+    ]
+    return Database(
+        str(found["alias"]),
+        f"{found['vendor']} {found['version']}" if found["vendor"] else "",
+        str(found["place"]),
+        bool(found["missing"]),
+        str(found["failed"] or ""),
+        _names(found["plan"] or ()),
+        str(found["conflict"] or ""),
+        standing.of(rows, project, installed),
+    )

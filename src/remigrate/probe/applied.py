@@ -1,0 +1,147 @@
+"""What the project's databases say of their migrations, and what Django makes of it.
+
+A part of the probe, the last one; see `script`. One command, which only reads:
+
+"status"
+    aliases     those to look at; all that have an engine when empty
+  answers
+    files       [{label, name, dependencies, run_before, replaces}], every migration of every
+                installed app, as Django loads them; each of the lists: [[label, name]]
+    installed   [label]
+    aliases     [alias] of the settings
+    databases   [{alias, vendor, version, place, missing, failed, rows, plan, conflict}]
+                place: without user and password
+                missing: there is no such database
+                failed: null, or in words why it could not be read; nothing below it then
+                rows: [[id, label, name, when]] of django_migrations by id; null without that table
+                plan: [[label, name]] that ``migrate`` would run, null where it would not start
+                conflict: null, or why it would not start, in Django's words
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.db.migrations import executor, loader
+from django.db.migrations.recorder import MigrationRecorder
+
+from remigrate.probe import live
+
+Row = Any  # [id, label, name, when]
+
+
+def answer(probe: Any, command: str, data: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a command of the header. Raises KeyError for any other."""
+    return {"status": status}[command](probe, data)
+
+
+def status(probe: Any, data: dict[str, Any]) -> dict[str, Any]:
+    """The answer to "status"."""
+    probe.stage = "graph"
+    disk = loader.MigrationLoader(None, load=False)
+    disk.load_disk()
+    probe.stage = "other"
+    return {
+        "files": [_file(key, migration) for key, migration in sorted(disk.disk_migrations.items())],
+        "installed": sorted(config.label for config in apps.get_app_configs()),
+        "aliases": sorted(probe.own_databases),
+        "databases": [
+            _database(alias, config)
+            for alias, config in probe.own_databases.items()
+            if config.get("ENGINE") and (not data["aliases"] or alias in data["aliases"])
+        ],
+    }
+
+
+def _file(key: Any, migration: Any) -> dict[str, Any]:
+    return {
+        "label": key[0],
+        "name": key[1],
+        **{
+            attribute: [list(each)[:2] for each in getattr(migration, attribute)]
+            for attribute in ("dependencies", "run_before", "replaces")
+        },
+    }
+
+
+def _database(alias: str, config: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        **{"alias": alias, "vendor": None, "version": None, "place": live.place(config)},
+        **{"missing": False, "failed": None, "rows": None, "plan": None, "conflict": None},
+    }
+    try:
+        with live.opened(config) as connection:
+            found["vendor"] = connection.vendor
+            found["version"] = _version(connection)
+            found["rows"] = _rows(connection)
+    except live.Missing:
+        found["missing"] = True
+    except Exception as error:  # noqa: BLE001 # a driver has its own kinds
+        found["failed"] = _words(error)
+        return found
+    return {**found, **_judged(found["rows"] or [])}
+
+
+def _version(connection: Any) -> str:
+    if connection.vendor == "sqlite":
+        return ".".join(map(str, connection.Database.sqlite_version_info))
+    query = {"postgresql": "SHOW server_version", "mysql": "SELECT version()"}
+    with connection.cursor() as cursor:
+        cursor.execute(query.get(connection.vendor, "SELECT 'unknown'"))
+        return str(cursor.fetchone()[0]).split()[0]
+
+
+def _rows(connection: Any) -> list[Row] | None:
+    model = MigrationRecorder.Migration
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        if table not in connection.introspection.table_names(cursor):
+            return None
+        columns = ", ".join(map(connection.ops.quote_name, ("id", "app", "name", "applied")))
+        name = connection.ops.quote_name(table)
+        cursor.execute(f"SELECT {columns} FROM {name} ORDER BY 1")  # noqa: S608 # names, quoted
+        return [[row[0], row[1], row[2], str(row[3])] for row in cursor.fetchall()]
+
+
+def _judged(rows: list[Row]) -> dict[str, Any]:
+    """What ``migrate`` would do on a database with these rows, without asking it again."""
+
+    class Known:
+        """Stands in for Django's recorder, whose rows were read already."""
+
+        def __init__(self, _: Any) -> None:
+            self.migration_qs = None
+
+        def applied_migrations(self) -> dict[Any, Any]:
+            return {(label, name): None for _, label, name, _ in rows}
+
+    original = loader.MigrationRecorder, executor.MigrationRecorder
+    loader.MigrationRecorder = executor.MigrationRecorder = Known
+    try:
+        planning = executor.MigrationExecutor(_NOBODY)
+        planning.loader.check_consistent_history(_NOBODY)
+        conflicts = planning.loader.detect_conflicts()
+        if conflicts:
+            named = "; ".join(f"{', '.join(names)} in {app}" for app, names in conflicts.items())
+            return {"conflict": f"Conflicting migrations detected: {named}"}
+        plan = planning.migration_plan(planning.loader.graph.leaf_nodes())
+        return {"plan": [[each.app_label, each.name] for each, _ in plan]}
+    except Exception as error:  # noqa: BLE001 # whatever keeps it from starting
+        return {"conflict": _words(error)}
+    finally:
+        loader.MigrationRecorder, executor.MigrationRecorder = original
+
+
+class _Nobody:
+    """Stands for a connection: Django asks it for its alias alone."""
+
+    alias = "default"
+
+
+_NOBODY = _Nobody()
+
+
+def _words(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {' '.join(lines)[:1000]}"

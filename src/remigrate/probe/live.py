@@ -1,0 +1,67 @@
+"""The project's own databases, opened for reading.
+
+A part of the probe; see `script`. A connection here belongs to no alias: the project's code, which
+runs in the same process, still finds scratch databases alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from remigrate.probe import scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_READ_ONLY = {
+    "sqlite": "PRAGMA query_only = ON",
+    "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+}
+_PATIENCE = 10
+"""Seconds for a server to answer at all."""
+_IN_MEMORY = (":memory:", "file:")
+
+
+class Missing(Exception):
+    """There is no such database yet."""
+
+
+@contextlib.contextmanager
+def opened(config: dict[str, Any]) -> Iterator[Any]:
+    """A connection that cannot write. Raises `Missing`, or what Django raises."""
+    connection = scratch.connect(_patient(config))
+    try:
+        statement = _READ_ONLY.get(connection.vendor)
+        with connection.cursor() as cursor:
+            if statement:
+                cursor.execute(statement)
+        yield connection
+    finally:
+        connection.close()
+
+
+def _patient(config: dict[str, Any]) -> dict[str, Any]:
+    """`config` for one short visit. SQLite would make the file that it does not find."""
+    found = {**config, "CONN_MAX_AGE": 0, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True}
+    options = dict(config.get("OPTIONS") or {})
+    if scratch.vendor(config) == "sqlite":
+        name = str(config.get("NAME") or "")
+        if not name.startswith(_IN_MEMORY):
+            if not os.path.exists(name):
+                raise Missing(name)
+            found["NAME"] = f"file:{quote(os.path.abspath(name))}?mode=ro"
+        found["OPTIONS"] = {"timeout": options.get("timeout", _PATIENCE)}
+        return found
+    if scratch.vendor(config) in ("postgresql", "mysql"):
+        found["OPTIONS"] = {"connect_timeout": _PATIENCE, **options}
+    return found
+
+
+def place(config: dict[str, Any]) -> str:
+    """Where it is, in words without a password."""
+    name, host, port = (str(config.get(key) or "") for key in ("NAME", "HOST", "PORT"))
+    return f"{name} on {host}{':' if port else ''}{port}" if host else name
