@@ -33,6 +33,8 @@ _DEPTHS = (50, 500, 5_000)
 """Commits to fetch at most before all are; most pull requests are cut from the last few."""
 _PATIENCE = 600.0
 """Seconds for git to talk to GitHub; the first fetch of a large repository takes minutes."""
+_PUSHING = 120.0
+"""The same for a commit of a few files. When an answer is cut off, git itself may wait forever."""
 _OURS = {
     **git.SAFE,
     "core.symlinks": "false",
@@ -267,7 +269,8 @@ class Clone:
     def _send(self, refspec: str, branch: str, old: str | None) -> None:
         lease = f"--force-with-lease=refs/heads/{branch}:{old or ''}"
         flags = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", lease)
-        output = self._talk(("push", *flags, "--end-of-options", self._url, refspec))
+        words = ("push", *flags, "--end-of-options", self._url, refspec)
+        output = self._talk(words, _PUSHING)
         if output.code == 0:
             return
         said = self._words(output.stdout + b"\n" + output.stderr)
@@ -299,8 +302,8 @@ class Clone:
             )
         return os.fsdecode(output.stdout)
 
-    def _talk(self, args: Sequence[str]) -> process.Output:
-        return self._run(args, self._credentials.given(self._env), _PATIENCE)
+    def _talk(self, args: Sequence[str], patience: float = _PATIENCE) -> process.Output:
+        return self._run(args, self._credentials.given(self._env), patience)
 
     def _run(
         self, args: Sequence[str], env: dict[str, str], patience: float = process.TIMEOUT

@@ -68,6 +68,7 @@ class Running:
                 self._argv,
                 self._env,
                 file_actions=[(os.POSIX_SPAWN_DUP2, end, at) for at, end in enumerate(ends)],
+                setpgroup=0,
             )
         except BaseException:
             for descriptor in (self._feed, out, err):
@@ -87,7 +88,8 @@ class Running:
             self._feed = -1
 
     def result(self, timeout: float = TIMEOUT) -> Output:
-        """Wait for the end. Raises `TimedOut` after `timeout` seconds, the program killed."""
+        """Wait for the end. Raises `TimedOut` after `timeout` seconds, the program killed with all
+        that it has started: git leaves its talking to others, and they may wait for each other."""
         if not self._pid:
             return self._portable(timeout)
         collected = list(self._pipes.values())
@@ -101,7 +103,7 @@ class Running:
             for descriptor in self._pipes:
                 os.close(descriptor)
             if status is None:
-                os.kill(self._pid, _KILL)
+                os.killpg(self._pid, _KILL)
                 os.waitpid(self._pid, 0)
         out, err = (b"".join(parts) for parts in collected)
         return Output(os.waitstatus_to_exitcode(status), out, err)

@@ -102,6 +102,24 @@ def test_a_program_that_does_not_end_is_killed(code: str, tmp_path: Path) -> Non
     assert not is_alive(int(noted.read_text()))
 
 
+@pytest.mark.parametrize("platform", ["posix_spawn"], indirect=True)
+def test_what_it_has_started_is_killed_with_it(tmp_path: Path) -> None:
+    noted = tmp_path / "pid"
+    code = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"open({str(noted)!r}, 'w').write(str(child.pid))\n"
+        "time.sleep(600)"
+    )
+    with pytest.raises(process.TimedOut):
+        python(code, timeout=1.5)
+    child = int(noted.read_text())
+    deadline = time.monotonic() + 5
+    while is_alive(child) and time.monotonic() < deadline:  # nobody but init waits for it
+        time.sleep(0.05)
+    assert not is_alive(child)
+
+
 # `subprocess.run` kills it too, but only looks after it when it is collected.
 @pytest.mark.parametrize("platform", ["posix_spawn"], indirect=True)
 def test_it_is_killed_when_the_user_interrupts(tmp_path: Path) -> None:
