@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from remigrate import __version__, check, comparison, errors, git, options, rules, untrusted
 from remigrate import event as events
+from remigrate import workspace as workspaces
 from remigrate.memory import NoCache
 from remigrate.report import annotations as workflow_commands
 from remigrate.report import json_, markdown, sarif
@@ -68,21 +69,15 @@ def _run(environ: Mapping[str, str]) -> int:
     ):
         return _bot(environ, events.read(name, payload))
     workspace = os.path.realpath(environ.get("GITHUB_WORKSPACE", "."))
-    folder = _inside(workspace, _input(environ, "path") or ".")
+    folder = workspaces.inside(workspace, _input(environ, "path") or ".")
     chosen = _options(environ, workspace, folder)
-    asked = untrusted.inputs(lambda name: _input(environ, name))
-    kept = {name: environ[name] for name in _KEPT if name in environ}
-    env = git.with_config(
-        {**kept, "GIT_CONFIG_GLOBAL": os.devnull}, {**git.SAFE, "safe.directory": workspace}
-    )
-    repository = git.open_repository(folder, env)
+    asked = untrusted.inputs(functools.partial(_input, environ))
+    repository = _opened(environ, workspace, folder)
     if _mode(environ) == "projects":
         return _projects(environ, repository, chosen)
     with tempfile.TemporaryDirectory(prefix="remigrate-") as scratch:
-        page = "/".join(environ.get(f"GITHUB_{each}", "") for each in ("SERVER_URL", "REPOSITORY"))
-        remote = comparison.Remote(page, _input(environ, "token"), scratch)
         repository, question, notice = comparison.question(
-            environ, payload, repository, chosen, remote
+            environ, payload, repository, chosen, _remote(environ, scratch)
         )
         answer = check.look(repository, question, NoCache())
         notices = [f"Checked without a base: {notice}."] if notice else []
@@ -94,18 +89,42 @@ def _run(environ: Mapping[str, str]) -> int:
             notices += outcome.notices
             sys.stdout.write(untrusted.harmless(outcome.told))
         if name in comparison.PULL_REQUEST and rules.NEEDS_OTHERS in wanted:
-            from remigrate import recheck  # PyGithub: a fifth of a second
-
-            job = _job(environ, repository, chosen)
-            answer, more = recheck.with_rivals(name, payload, job, answer)
+            answer, more = _with_rivals(environ, payload, repository, chosen, answer)
             notices += more
         report = _gathered(environ, workspace, check.report(answer, wanted, notices, why_not))
-    code = check.exit_code(report, chosen.fail_on)
-    _publish(environ, workspace, report, code)
-    _comment(environ, payload, report, answer, wanted)
+        code = check.exit_code(report, chosen.fail_on)
+        _publish(environ, workspace, report, code)
+        _comment(environ, payload, report, answer, wanted)  # what was fetched may be read again
     if name in events.ABOUT_A_BRANCH and _input(environ, "comment") != "false":
         _look_again(environ, payload, _job(environ, repository, chosen), wanted)
     return code
+
+
+def _opened(environ: Mapping[str, str], workspace: str, folder: str) -> git.Repository:
+    """The checkout, of which git trusts this one folder and none of its settings."""
+    kept = {name: environ[name] for name in _KEPT if name in environ}
+    settings = {**git.SAFE, "safe.directory": workspace}
+    env = git.with_config({**kept, "GIT_CONFIG_GLOBAL": os.devnull}, settings)
+    return git.open_repository(folder, env)
+
+
+def _remote(environ: Mapping[str, str], scratch: str) -> comparison.Remote:
+    page = "/".join(environ.get(f"GITHUB_{each}", "") for each in ("SERVER_URL", "REPOSITORY"))
+    return comparison.Remote(page, _input(environ, "token"), scratch)
+
+
+def _with_rivals(
+    environ: Mapping[str, str],
+    payload: Mapping[str, Any],
+    repository: git.Repository,
+    chosen: options.Options,
+    answer: check.Answer,
+) -> tuple[check.Answer, list[str]]:
+    """The answer with the pull requests that collide with this one, and what to say of that."""
+    from remigrate import recheck  # PyGithub: a fifth of a second
+
+    job = _job(environ, repository, chosen)
+    return recheck.with_rivals(environ["GITHUB_EVENT_NAME"], payload, job, answer)
 
 
 def _job(
@@ -146,8 +165,8 @@ def _bot(environ: Mapping[str, str], event: events.Event) -> int:
     from remigrate.steps import Steps
 
     workspace = os.path.realpath(environ.get("GITHUB_WORKSPACE", "."))
-    plan = _input(environ, "plan") or _private(workspace, "plan.json")
-    place = _inside(workspace, plan)
+    plan = _input(environ, "plan") or workspaces.private(workspace, "plan.json")
+    place = workspaces.inside(workspace, plan)
     steps = Steps(_say)
     try:
         with ending.by_signals():
@@ -157,7 +176,7 @@ def _bot(environ: Mapping[str, str], event: events.Event) -> int:
         if ended := steps.ended():
             _append(environ.get("GITHUB_STEP_SUMMARY"), replies.took(ended))
     if text:
-        _write(workspace, plan, text)
+        workspaces.write(workspace, plan, text)
     _outputs(
         environ,
         {
@@ -198,7 +217,7 @@ def _gathered(environ: Mapping[str, str], workspace: str, report: Report) -> Rep
         return report
     from remigrate import gathering
 
-    texts = gathering.read(_inside(workspace, folder))
+    texts = gathering.read(workspaces.inside(workspace, folder))
     return gathering.together(report, [gathering.decoded(text) for text in texts])
 
 
@@ -238,7 +257,7 @@ def _comment(
 def _options(environ: Mapping[str, str], workspace: str, folder: str) -> options.Options:
     """Inputs over ``[tool.remigrate]``; an empty input says nothing."""
     config = _input(environ, "config")
-    read = options.from_file(_inside(workspace, config) if config else None, folder)
+    read = options.from_file(workspaces.inside(workspace, config) if config else None, folder)
     given: dict[str, object] = {}
     for name in ("base", "fail-on", "select", "ignore"):
         value = _input(environ, name)
@@ -272,13 +291,13 @@ def _publish(environ: Mapping[str, str], workspace: str, report: Report, code: i
     )
     files = {
         "sarif": (
-            _input(environ, "sarif-file") or _private(workspace, "remigrate.sarif"),
+            _input(environ, "sarif-file") or workspaces.private(workspace, "remigrate.sarif"),
             sarif.render(report, __version__, rules.described()),
         ),
-        "report": (_private(workspace, "report.json"), json_.render(report, __version__)),
+        "report": (workspaces.private(workspace, "report.json"), json_.render(report, __version__)),
     }
     for path, text in files.values():
-        _write(workspace, path, text)
+        workspaces.write(workspace, path, text)
     count = sum(finding.severity == "error" for finding in report.findings)
     conflicts = sorted({finding.app for finding in report.findings if finding.code == "RM101"})
     _outputs(
@@ -296,46 +315,6 @@ def _publish(environ: Mapping[str, str], workspace: str, report: Report, code: i
 
 def _input(environ: Mapping[str, str], name: str) -> str:
     return environ.get(f"INPUT_{name.upper()}", "").strip()
-
-
-def _private(workspace: str, name: str) -> str:
-    """A place that later steps can read, in a container or not, and that nobody commits."""
-    return os.path.join(
-        ".git" if os.path.isdir(os.path.join(workspace, ".git")) else "", "remigrate", name
-    )
-
-
-def _inside(workspace: str, path: str) -> str:
-    """An absolute path, links resolved. Raises `UsageFailure` when it leaves the workspace."""
-    found = os.path.realpath(os.path.join(workspace, path))
-    if found != workspace and not found.startswith(workspace + os.sep):
-        raise errors.UsageFailure(f"{path} leads out of the workspace")
-    return found
-
-
-def _write(workspace: str, path: str, text: str) -> None:
-    """Write a file of the workspace for its owner; links that a pull request put there are
-    not followed."""
-    owner = os.stat(workspace)
-    folder = _inside(workspace, os.path.dirname(path) or ".")
-    missing = []
-    while not os.path.isdir(folder):
-        missing.append(folder)
-        folder = os.path.dirname(folder)
-    for place in reversed(missing):
-        os.mkdir(place)
-        os.chown(place, owner.st_uid, owner.st_gid)
-    folder = _inside(workspace, os.path.dirname(path) or ".")
-    descriptor, partial = tempfile.mkstemp(dir=folder, prefix=".remigrate-")
-    try:
-        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-        os.chown(partial, owner.st_uid, owner.st_gid)
-        os.chmod(partial, 0o644)
-        os.replace(partial, os.path.join(folder, os.path.basename(path)))
-    except BaseException:
-        os.unlink(partial)
-        raise
 
 
 def _outputs(environ: Mapping[str, str], values: Mapping[str, str]) -> None:
