@@ -57,12 +57,13 @@ def traps(session: nox.Session, trapped: str, django: str) -> None:
 
 @nox.session
 def thorough(session: nox.Session) -> None:
-    """Every moment of an interruption, and every pair of operations."""
+    """Every moment of an interruption, every pair of operations, and many bad days of GitHub."""
     session.install("--require-hashes", "--requirement", "requirements/dev.txt")
     session.install("--no-deps", "--no-build-isolation", "--editable", ".")
     session.env["REMIGRATE_THOROUGH"] = "1"
     session.run(
-        "python", "-m", "pytest", "tests/reset", "--ignore=tests/reset/traps", *session.posargs
+        *("python", "-m", "pytest", "tests/reset", "--ignore=tests/reset/traps"),
+        *("tests/bot/test_bot_faults.py", *session.posargs),
     )
 
 

@@ -35,6 +35,7 @@ examples:
   remigrate reset shop --dry-run         what a short history of an app would be, with its proof
   remigrate projects --format matrix     the projects of a monorepo, for a workflow's jobs
   remigrate db status                    what each database has applied, and what is wrong with it
+  remigrate doctor                       what is found here, and what is missing
   remigrate demo                         see it find something, on a throwaway project
 
 remigrate COMMAND --help tells all of a command.
@@ -164,6 +165,21 @@ exit codes:
   database could not be read   130 interrupted
 """
 
+_OF_DOCTOR = """\
+Looks at everything that the other commands stand on: git, base, the configuration, projects and
+their graph, the project's environment and settings, its databases, what a reset would be proved
+on, pre-commit and GitHub. Nothing is written. The settings are loaded in the project's own
+environment, and its databases are read.
+
+examples:
+  remigrate doctor
+  remigrate doctor --python .venv/bin/python --settings shop.settings.dev
+
+exit codes:
+  0 everything that is needed is there   1 something is missing   2 wrong usage or configuration
+  130 interrupted
+"""
+
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and where to find out more."""
@@ -244,6 +260,9 @@ def parser() -> argparse.ArgumentParser:
     status.set_defaults(command="db status")
     status.epilog = _OF_STATUS
     _path(status)
+    doctor = _command(commands, "doctor", _PROJECT, "tell what is found here, and what is missing")
+    doctor.epilog = _OF_DOCTOR
+    _path(doctor)
     _command(commands, "demo", ("bot",), "watch it work on a throwaway repository, offline")
     return program
 

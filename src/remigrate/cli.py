@@ -307,11 +307,27 @@ def _db_status(call: Call) -> int:
     return flow.exit_code(found)
 
 
+def _doctor(call: Call) -> int:
+    from remigrate import doctor
+    from remigrate.report import doctor_text
+
+    rows = []
+    for row in doctor.examine(call.options, call.configuration, call.environ, disk_cache(call)):
+        call.say.progress(f"{row.subject} …")
+        rows.append(row)
+    call.say.done()
+    colored = call.say.colored
+    text = doctor_text.render(rows, lambda words, color: console.painted(words, color, colored))
+    call.say.result(text)
+    return doctor.exit_code(rows)
+
+
 _COMMANDS: dict[str, Callable[[Call], int]] = {
     "check": _check,
     "graph": _graph,
     "projects": _projects,
     "reset": _reset,
     "db status": _db_status,
+    "doctor": _doctor,
     "demo": _demo,
 }

@@ -35,6 +35,10 @@ COMMANDS = {
         *("alias", "format", "output", "python", "settings", "manage"),
         *("no-cache", "quiet", "verbose", "color", "config", "help"),
     },
+    "doctor": {
+        *("python", "settings", "manage"),
+        *("no-cache", "quiet", "verbose", "color", "config", "help"),
+    },
     "demo": {"bot", "no-cache", "quiet", "verbose", "color", "config", "help"},
 }
 

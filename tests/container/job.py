@@ -11,6 +11,7 @@ from tests.bot.story import BOT_MAY, Story
 from tests.container import hostile
 from tests.container.runner import Run, Runner
 
+CHECKS = {"contents": "read", "pull-requests": "write"}
 VARIABLES = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -46,17 +47,31 @@ class Job:
         """The check of a pull request, after actions/checkout."""
         _, pull = self.story.hub.state.pull(number)
         payload = events.pull_request(self.story.hub.shapes, number, action, "ada")
+        return self._checked_out(pull.test_merge).run("pull_request", payload, CHECKS, **inputs)
+
+    def push(self, files: Mapping[str, str | None], **inputs: str) -> Run:
+        """Somebody pushes to main, and the check of that, after actions/checkout."""
+        state, before = self.story.hub.state, self.story.branch("main")
+        after = state.push("main", files)
+        payload = events.push(self.story.hub.shapes, "main", before, after, "ada")
+        return self._checked_out(after).run("push", payload, CHECKS, **inputs)
+
+    def _checked_out(self, commit: str) -> Job:
         runner = self.runner._replace(
             folder=self.runner.folder / f"check-{os.urandom(4).hex()}",
             origin=self.runner.origin._replace(folder=self.story.hub.state.repository.folder),
         )
-        runner.checkout(pull.test_merge)
-        return Job(self.story, runner).run(
-            "pull_request", payload, {"contents": "read", "pull-requests": "write"}, **inputs
-        )
+        runner.checkout(commit)
+        return Job(self.story, runner)
 
     def order(self, body: str, permissions: Mapping[str, Any] = BOT_MAY, **inputs: str) -> Run:
         """Ada comments."""
-        said = self.story.hub.state.comment(1, body, by="ada")
+        return self.order_below(1, body, permissions, **inputs)
+
+    def order_below(
+        self, number: int, body: str, permissions: Mapping[str, Any], **inputs: str
+    ) -> Run:
+        """Ada comments below any pull request."""
+        said = self.story.hub.state.comment(number, body, by="ada")
         payload = events.issue_comment(self.story.hub.shapes, said.id)
         return self.run("issue_comment", payload, permissions, **inputs)

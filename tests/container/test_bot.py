@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from remigrate import demo_shop as project
 from remigrate import marks
 from remigrate.local_github import events
 from remigrate.local_github.records import BOT, Token
@@ -63,6 +64,30 @@ def test_two_jobs_and_the_one_that_runs_code_cannot_write(job: Job) -> None:
     applied = job.run("issue_comment", payload, mode="apply", plan="plan.json")
     assert applied.outputs["decision"] == "pushed", applied.log
     assert job.story.proposals() == [2]
+
+
+def test_a_push_to_base_is_told_to_the_pull_requests_that_wait_for_it(job: Job) -> None:
+    run = job.push({"README": "More about the shop."}, drift="false")
+    assert run.code == 0, run.log
+    [told] = reports(job.story)
+    assert "RM101" in told
+    assert "| #1 |" in run.summary
+
+
+def test_a_fork_gets_a_patch_and_its_code_runs_where_nothing_may_be_written(job: Job) -> None:
+    state = job.story.hub.state
+    fork = state.fork("mallory")
+    head = state.push("gift", project.DISCOUNT, "Gift", by="mallory", onto="topic~", to=fork)
+    state.open("gift", "main", "Gift", by="mallory", of=fork)
+    line = f"/reset-migrations sha={head[:12]}"
+    planned = job.order_below(2, line, READS, mode="plan", plan="plan.json")
+    assert planned.code == 0, planned.log
+    payload = events.issue_comment(job.story.hub.shapes, max(state.comments))
+    applied = job.run("issue_comment", payload, mode="apply", plan="plan.json")
+    assert applied.outputs["reason"] == "patch", applied.log
+    [answer] = job.story.answers(2)
+    assert "+++ b/shop/migrations/0004_discount.py" in answer
+    assert not job.story.proposals()
 
 
 TAKES_ALL = """\

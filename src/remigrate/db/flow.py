@@ -11,7 +11,7 @@ from remigrate.model import App, Header, Migration, Project, Reference
 from remigrate.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from remigrate.git import Repository
     from remigrate.load import Cache
@@ -25,6 +25,8 @@ class Database(NamedTuple):
     """One alias."""
 
     alias: str
+    vendor: str
+    """As Django calls it; empty where its driver is not installed."""
     server: str
     """Vendor and version, as in ``postgresql 15.18``; empty where it could not be asked."""
     place: str
@@ -45,6 +47,16 @@ class Database(NamedTuple):
         return bool(self.conflict or self.standing.is_wrong)
 
 
+class Found(NamedTuple):
+    """What the project's Django tells."""
+
+    python: str
+    django: str
+    settings: str
+    """Name of the module."""
+    databases: tuple[Database, ...]
+
+
 def status(
     repository: Repository, options: Options, environ: Mapping[str, str], cache: Cache
 ) -> tuple[Database, ...]:
@@ -56,16 +68,21 @@ def status(
     question = check.Question(modules=options.migration_modules)
     read = check.look(repository, question, cache).project
     place = drift.find(repository, read, options._replace(drift=True), environ)
-    asked = {"aliases": list(options.alias)}
+    return stand(place, options.alias).databases
+
+
+def stand(place: runtime.Place, aliases: Collection[str]) -> Found:
+    """The same in a place that is known; of all aliases when none is named."""
+    asked = {"aliases": list(aliases)}
     found = runtime.ask(place, "status", View(), PARTS, asked, databases="own")
-    aliases, databases = runtime.demand_shape(_read, found)
-    unknown = sorted(set(options.alias) - set(aliases))
+    known, told = runtime.demand_shape(_read, found)
+    unknown = sorted(set(aliases) - set(known))
     if unknown:
         raise errors.UsageFailure(
             f"the settings have no database {', '.join(unknown)}",
-            f"They have: {', '.join(aliases)}.",
+            f"They have: {', '.join(known)}.",
         )
-    return databases
+    return told
 
 
 def exit_code(databases: tuple[Database, ...]) -> int:
@@ -75,11 +92,13 @@ def exit_code(databases: tuple[Database, ...]) -> int:
     return errors.FINDINGS if any(each.is_wrong for each in databases) else errors.OK
 
 
-def _read(data: dict[str, Any]) -> tuple[list[str], tuple[Database, ...]]:
+def _read(data: dict[str, Any]) -> tuple[list[str], Found]:
     installed = frozenset(map(str, data["installed"]))
     project = _project(data["files"])
     databases = tuple(_database(each, project, installed) for each in data["databases"])
-    return [str(each) for each in data["aliases"]], databases
+    python, django, settings = (str(data[name]) for name in ("python", "django", "settings"))
+    aliases = [str(each) for each in data["aliases"]]
+    return aliases, Found(python, django, settings, databases)
 
 
 def _project(files: list[Any]) -> Project:
@@ -113,7 +132,8 @@ def _database(found: Any, project: Project, installed: frozenset[str]) -> Databa
     ]
     return Database(
         str(found["alias"]),
-        f"{found['vendor']} {found['version']}" if found["vendor"] else "",
+        str(found["vendor"] or ""),
+        f"{found['vendor']} {found['version']}" if found["version"] else "",
         str(found["place"]),
         bool(found["missing"]),
         str(found["failed"] or ""),

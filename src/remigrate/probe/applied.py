@@ -9,7 +9,10 @@ A part of the probe, the last one; see `script`. One command, which only reads:
                 installed app, as Django loads them; each of the lists: [[label, name]]
     installed   [label]
     aliases     [alias] of the settings
+    python, django, settings    versions, and the name of the settings module
     databases   [{alias, vendor, version, place, missing, failed, rows, plan, conflict}]
+                vendor: as Django calls it, null without its driver
+                version: of the server, null where it could not be asked
                 place: without user and password
                 missing: there is no such database
                 failed: null, or in words why it could not be read; nothing below it then
@@ -20,13 +23,16 @@ A part of the probe, the last one; see `script`. One command, which only reads:
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
+import django
 from django.apps import apps
 from django.db.migrations import executor, loader
 from django.db.migrations.recorder import MigrationRecorder
 
-from remigrate.probe import live
+from remigrate.probe import live, scratch
 
 Row = Any  # [id, label, name, when]
 
@@ -43,6 +49,9 @@ def status(probe: Any, data: dict[str, Any]) -> dict[str, Any]:
     disk.load_disk()
     probe.stage = "other"
     return {
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "django": django.get_version(),
+        "settings": os.environ.get("DJANGO_SETTINGS_MODULE", ""),
         "files": [_file(key, migration) for key, migration in sorted(disk.disk_migrations.items())],
         "installed": sorted(config.label for config in apps.get_app_configs()),
         "aliases": sorted(probe.own_databases),
@@ -71,8 +80,8 @@ def _database(alias: str, config: dict[str, Any]) -> dict[str, Any]:
         **{"missing": False, "failed": None, "rows": None, "plan": None, "conflict": None},
     }
     try:
+        found["vendor"] = scratch.vendor(config)
         with live.opened(config) as connection:
-            found["vendor"] = connection.vendor
             found["version"] = _version(connection)
             found["rows"] = _rows(connection)
     except live.Missing:
