@@ -35,6 +35,7 @@ examples:
   remigrate reset shop --dry-run         what a short history of an app would be, with its proof
   remigrate projects --format matrix     the projects of a monorepo, for a workflow's jobs
   remigrate db status                    what each database has applied, and what is wrong with it
+  remigrate init                         a workflow, hooks and configuration for this repository
   remigrate doctor                       what is found here, and what is missing
   remigrate demo                         see it find something, on a throwaway project
 
@@ -180,6 +181,21 @@ exit codes:
   130 interrupted
 """
 
+_OF_INIT = """\
+Looks at the repository and shows what it would write: a workflow for GitHub that checks pull
+requests and knows /reset-migrations, hooks for pre-commit, and [tool.remigrate] with the base.
+On a terminal it asks before it writes; elsewhere it writes with --yes alone. What is there already
+stays.
+
+examples:
+  remigrate init
+  remigrate init --yes
+
+exit codes:
+  0 written, shown, or nothing to write   2 wrong usage or configuration, or no migrations
+  3 a file cannot be written, or no repository   130 interrupted
+"""
+
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and where to find out more."""
@@ -260,6 +276,9 @@ def parser() -> argparse.ArgumentParser:
     status.set_defaults(command="db status")
     status.epilog = _OF_STATUS
     _path(status)
+    init = _command(commands, "init", ("yes",), "write the files that have a project looked after")
+    init.epilog = _OF_INIT
+    _path(init)
     doctor = _command(commands, "doctor", _PROJECT, "tell what is found here, and what is missing")
     doctor.epilog = _OF_DOCTOR
     _path(doctor)

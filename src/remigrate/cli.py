@@ -307,6 +307,29 @@ def _db_status(call: Call) -> int:
     return flow.exit_code(found)
 
 
+def _init(call: Call) -> int:
+    from remigrate import init
+    from remigrate.report import init_text
+    from remigrate.report.words import counted
+
+    repository = git.open_repository(call.options.path, call.environ)
+    found = init.propose(repository, call.options, disk_cache(call))
+    colored = call.say.colored
+    call.say.result(
+        init_text.render(found, lambda words, color: console.painted(words, color, colored))
+    )
+    if not found.files:
+        return errors.OK
+    names = counted(len(found.files), "file")
+    if call.options.yes or call.say.agrees(f"Write {names}?"):
+        assert repository.top
+        init.write(repository.top, found.files)
+        call.say.result(f"{names} written\n")
+    else:
+        call.say.result("nothing was written: remigrate init --yes writes it\n")
+    return errors.OK
+
+
 def _doctor(call: Call) -> int:
     from remigrate import doctor
     from remigrate.report import doctor_text
@@ -328,6 +351,7 @@ _COMMANDS: dict[str, Callable[[Call], int]] = {
     "projects": _projects,
     "reset": _reset,
     "db status": _db_status,
+    "init": _init,
     "doctor": _doctor,
     "demo": _demo,
 }

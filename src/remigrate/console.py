@@ -72,6 +72,13 @@ class Console:
         for line in error.hint.splitlines():
             self._say(_printable(line))
 
+    def agrees(self, question: str) -> bool:
+        """Whether somebody at the terminal says yes; nobody is asked where none is there."""
+        if not (sys.stdin.isatty() and self._err.isatty()):
+            return False
+        self._say(f"{question} [y/N] ")
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
     def progress(self, text: str) -> None:
         """Show what takes so long, on a terminal. Goes away by itself when something is said."""
         if self._moving:

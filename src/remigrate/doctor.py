@@ -6,7 +6,7 @@ import glob
 import os
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from remigrate import check, drift, git, projects, rules, server_kinds, servers
+from remigrate import check, drift, git, init, projects, rules, server_kinds, servers
 from remigrate.db import flow as databases
 from remigrate.errors import Failure, RepositoryFailure
 from remigrate.report.words import counted, listed
@@ -19,12 +19,8 @@ if TYPE_CHECKING:
     from remigrate.options import Configuration, Options
 
 Verdict = Literal["fine", "note", "wrong"]
-_HOOKS = ("migration-graph", "migration-files", "migration-drift")
-_ACTION = "remigrate/remigrate"
-_BASES = ("origin/main", "origin/master", "main", "master")
 _MOST = 5
 """Projects that are named; the rest is counted."""
-_DOCS = "https://github.com/remigrate/remigrate"
 
 
 class Row(NamedTuple):
@@ -71,25 +67,14 @@ def _base(repository: Repository, options: Options) -> Row:
             "base",
             "note",
             "not configured, so every migration counts as landed",
-            f'In pyproject.toml, below [tool.remigrate]: base = "{_likely_base(repository)}"',
+            f'In pyproject.toml, below [tool.remigrate]: base = "{git.default_branch(repository)}" '
+            "(remigrate init writes it).",
         )
     try:
         commit = git.commits(repository, [options.base])[0]
     except RepositoryFailure as error:
         return Row("base", "wrong", str(error), error.hint or "Name another one, or fetch it.")
     return Row("base", "fine", f"{options.base} ({commit.sha[:12]})")
-
-
-def _likely_base(repository: Repository) -> str:
-    """The remote's own default branch, or whatever is there of what most people call theirs."""
-    said = repository.run("rev-parse", "--abbrev-ref", "origin/HEAD", ok=(0, 128))
-    told = os.fsdecode(said).strip()
-    if told and told != "origin/HEAD":  # git repeats a name that it does not know
-        return told
-    for name in _BASES:
-        if repository.run("rev-parse", "--verify", "--quiet", name, ok=(0, 1)):
-            return name
-    return _BASES[0]
 
 
 def _configuration(configuration: Configuration) -> Row:
@@ -189,23 +174,17 @@ def _doors(repository: Repository) -> Iterator[Row]:
     """Where the checks run by themselves."""
     top = repository.top or repository.path
     configured = _text(os.path.join(top, ".pre-commit-config.yaml"))
-    hooks = [hook for hook in _HOOKS if f"id: {hook}" in configured]
+    hooks = [hook for hook in init.HOOKS if f"id: {hook}" in configured]
     if hooks:
         yield Row("pre-commit", "fine", listed(hooks))
     else:
-        yield Row(
-            "pre-commit",
-            "note",
-            "no hook of Remigrate",
-            f"Three lines to copy: {_DOCS}#at-commit-time",
-        )
+        yield Row("pre-commit", "note", "no hook of Remigrate", "remigrate init writes them.")
     paths = glob.glob(os.path.join(glob.escape(top), ".github/workflows/*.y*ml"))
-    running = [os.path.basename(path) for path in sorted(paths) if _ACTION in _text(path)]
+    running = [os.path.basename(path) for path in sorted(paths) if init.ACTION in _text(path)]
     if running:
         yield Row("GitHub", "fine", listed(running))
     else:
-        cure = f"A workflow to copy: {_DOCS}/blob/main/examples/two-jobs.yml"
-        yield Row("GitHub", "note", "no workflow has Remigrate", cure)
+        yield Row("GitHub", "note", "no workflow has Remigrate", "remigrate init writes one.")
 
 
 def _text(path: str) -> str:

@@ -49,6 +49,9 @@ class Credentials(NamedTuple):
         return said
 
 
+_BASES = ("origin/main", "origin/master", "main", "master")
+
+
 class Observed:
     """What was asked of the state of a repository that can change, and the answers.
 
@@ -206,6 +209,18 @@ def head_commit(repository: Repository) -> str | None:
     """Commit id of HEAD; None before the first commit."""
     output = repository.observe("rev-parse", "--verify", "--quiet", "HEAD^{commit}", ok=(0, 1, 128))
     return output.decode().strip() or None
+
+
+def default_branch(repository: Repository) -> str:
+    """The remote's own default branch, or whatever is there of what most people call theirs."""
+    said = repository.run("rev-parse", "--abbrev-ref", "origin/HEAD", ok=(0, 128))
+    told = os.fsdecode(said).strip()
+    if told and told != "origin/HEAD":  # git repeats a name that it does not know
+        return told
+    for name in _BASES:
+        if repository.run("rev-parse", "--verify", "--quiet", name, ok=(0, 1)):
+            return name
+    return _BASES[0]
 
 
 def merge_bases(repository: Repository, one: str, other: str) -> list[str]:

@@ -91,6 +91,7 @@ TABLE: tuple[Option, ...] = (
            flag="format"),
     Option("alias", "labels", "only the database ALIAS of the settings (repeatable)", (),
            metavar="ALIAS", repeatable=True),
+    Option("yes", "flag", "write without asking", False),
     Option("migrate-time-limit", "number", "seconds that one `migrate` of an empty database may "
            "take in a proof", 3600, in_file=True),
     Option("bot", "flag", "the bot's story: a comment, and what becomes of it", False),
@@ -149,6 +150,7 @@ class Options(NamedTuple):
     allow_dirty: bool = False
     reset_format: str = "text"
     alias: tuple[str, ...] = ()
+    yes: bool = False
     migrate_time_limit: int = 3600
     bot: bool = False
     migration_modules: Mapping[str, str] = {}

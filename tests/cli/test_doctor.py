@@ -57,10 +57,7 @@ def test_what_could_be_better_says_how(store: Store) -> None:
     assert ran.code == 0
     assert "✓ Everything that Remigrate needs is here; 3 things could be better" in ran.out
     assert 'below [tool.remigrate]: base = "main"' in ran.out
-    assert "examples/two-jobs.yml" in ran.out
-    root = Path(__file__).parents[2]
-    assert (root / "examples/two-jobs.yml").is_file()
-    assert "### At commit time" in (root / "README.md").read_text()
+    assert ran.out.count("remigrate init writes") == 3
 
 
 def test_the_remotes_own_branch_is_proposed_as_base(store: Store, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ COMMANDS = {
         *("alias", "format", "output", "python", "settings", "manage"),
         *("no-cache", "quiet", "verbose", "color", "config", "help"),
     },
+    "init": {"yes", "no-cache", "quiet", "verbose", "color", "config", "help"},
     "doctor": {
         *("python", "settings", "manage"),
         *("no-cache", "quiet", "verbose", "color", "config", "help"),

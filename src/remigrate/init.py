@@ -1,0 +1,180 @@
+"""The flow of ``remigrate init``: the files that a project needs to be looked after, as proposals.
+
+What is there already stays as it is: files are added to, at the end of the list or of the file that
+is theirs, and whoever has a line of ours has it for a reason.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import tomllib
+from typing import TYPE_CHECKING, NamedTuple
+
+from remigrate import __version__, git, projects
+from remigrate.errors import Failure, UsageFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from remigrate.git import Repository
+    from remigrate.load import Cache
+    from remigrate.options import Options
+
+HOOKS = ("migration-graph", "migration-files", "migration-drift")
+ACTION = "remigrate/remigrate"
+REPOSITORY = "https://github.com/remigrate/remigrate"
+_WORKFLOWS = ".github/workflows"
+_WORKFLOW = f"{_WORKFLOWS}/remigrate.yml"
+_PRE_COMMIT = ".pre-commit-config.yaml"
+_PYPROJECT = "pyproject.toml"
+
+
+class Proposal(NamedTuple):
+    """A file to be written."""
+
+    path: str
+    """From the top of the work tree."""
+    before: str
+    """Empty for a new one."""
+    after: str
+
+
+class Proposals(NamedTuple):
+    """What could be written, and what is there already or has to be done by hand."""
+
+    files: tuple[Proposal, ...]
+    remarks: tuple[str, ...]
+
+
+def propose(repository: Repository, options: Options, cache: Cache) -> Proposals:
+    """Look at the work tree. Raises `UsageFailure` where there is nothing to look after."""
+    if repository.top is None:
+        raise UsageFailure("a bare repository has no files to write", "Name a work tree as PATH.")
+    found = projects.find(repository, options, cache)
+    if not found:
+        raise UsageFailure(
+            f"no migrations found in {options.path}",
+            "Name the top of a repository with a Django project as PATH.",
+        )
+    base = git.default_branch(repository)
+    makers = (
+        lambda top: _workflow(top, base, several=len(found) > 1),
+        _pre_commit,
+        lambda top: _configuration(top, base),
+    )
+    files, remarks = [], []
+    for make in makers:
+        made = make(repository.top)
+        if isinstance(made, Proposal):
+            files.append(made)
+        else:
+            remarks.append(made)
+    return Proposals(tuple(files), tuple(remarks))
+
+
+def write(top: str, files: Sequence[Proposal]) -> None:
+    """Write all files, or none where one of them cannot be written."""
+    made: list[tuple[str, str]] = []
+    try:
+        for each in files:
+            place = os.path.join(top, each.path)
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            partial = f"{place}.{os.getpid()}.partial"
+            made.append((partial, place))
+            with open(partial, "x", encoding="utf-8", newline="") as file:
+                file.write(each.after)
+        for partial, place in made:
+            os.replace(partial, place)
+    except OSError as error:
+        raise Failure(
+            f"{error.filename} cannot be written: {error.strerror}",
+            "Mend that, then run remigrate init again.",
+        ) from error
+    finally:
+        for partial, _ in made:
+            if os.path.exists(partial):
+                os.remove(partial)
+
+
+def _workflow(top: str, base: str, *, several: bool) -> Proposal | str:
+    pattern = os.path.join(glob.escape(top), _WORKFLOWS, "*.y*ml")
+    for path in sorted(glob.glob(pattern)):
+        if ACTION in _text(path):
+            return f"{os.path.relpath(path, top)} has Remigrate already."
+    if os.path.lexists(os.path.join(top, _WORKFLOW)):
+        return f"{_WORKFLOW} is something else: add a job with `uses: {ACTION}` by hand."
+    name = "monorepo.yml" if several else "two-jobs.yml"
+    text = _text(os.path.join(os.path.dirname(__file__), "workflows", name))
+    branch = base.removeprefix("origin/")
+    return Proposal(_WORKFLOW, "", text.replace("branches: [main]", f"branches: [{branch}]"))
+
+
+def _pre_commit(top: str) -> Proposal | str:
+    before = _text(os.path.join(top, _PRE_COMMIT))
+    if any(f"id: {hook}" in before for hook in HOOKS):
+        return f"{_PRE_COMMIT} has hooks of Remigrate already."
+    after = with_hooks(before)
+    if after is None:
+        return f"{_PRE_COMMIT} is not written as a list of repos below `repos:`: add {REPOSITORY}."
+    return Proposal(_PRE_COMMIT, before, after)
+
+
+def with_hooks(text: str) -> str | None:
+    """A pre-commit configuration with our hooks at the end of its ``repos``, all else as it was;
+    None where that list cannot be found."""
+    lines = text.splitlines(keepends=True)
+    if not "".join(lines).strip():
+        return "repos:\n" + _entry("  ")
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    starts = [at for at, line in enumerate(lines) if re.match(r"repos:\s*(#.*)?$", line)]
+    if len(starts) != 1:
+        return None
+    end, indent = starts[0] + 1, None
+    for at in range(starts[0] + 1, len(lines)):
+        item = re.match(r"( *)- ", lines[at])
+        if item and indent is None:
+            indent = item[1]
+        elif re.match(r"[^\s#-]", lines[at]):
+            break
+        if lines[at].strip() and not lines[at].lstrip().startswith("#"):
+            end = at + 1
+    if indent is None:
+        return None
+    return "".join([*lines[:end], _entry(indent), *lines[end:]])
+
+
+def _entry(indent: str) -> str:
+    version = __version__.partition(".dev")[0]
+    rows = [f"- repo: {REPOSITORY}", f"  rev: v{version}", "  hooks:"]
+    rows += [f"    - id: {hook}" for hook in HOOKS]
+    return "".join(f"{indent}{row}\n" for row in rows)
+
+
+def _configuration(top: str, base: str) -> Proposal | str:
+    before = _text(os.path.join(top, _PYPROJECT))
+    if not before:
+        return f"There is no {_PYPROJECT}: for a base other than {base}, name it with --base."
+    if re.search(r"^\s*\[tool\.remigrate\]", before, re.MULTILINE):
+        return f"{_PYPROJECT} has [tool.remigrate] already."
+    after = f'{before.rstrip()}\n\n[tool.remigrate]\nbase = "{base}"\n'
+    try:
+        is_read = tomllib.loads(after)["tool"]["remigrate"] == {"base": base}
+    except (tomllib.TOMLDecodeError, KeyError, TypeError):
+        is_read = False
+    if not is_read:
+        return f'{_PYPROJECT} cannot be added to: write base = "{base}" for tool.remigrate by hand.'
+    return Proposal(_PYPROJECT, before, after)
+
+
+def _text(path: str) -> str:
+    """Empty for a file that is not there."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageFailure(f"{path} cannot be read: {error}", "Mend it first.") from error
