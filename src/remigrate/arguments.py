@@ -21,7 +21,7 @@ _PROJECTS = ("head", "listing", "output")
 _RESET = ("all", "path", "base", "strategy", "database", "keep-replaced", "guard",
           "accept-differences", "dry-run", "finish", "allow-dirty", "reset-format",
           "output")  # fmt: skip
-_STATUS = ("alias", "reset-format", "output")
+_STATUS = ("alias", "since", "check", "reset-format", "output")
 _SWITCHES = ("drift", "guard")
 """Flags that the configuration may set either way, so that the command line may too."""
 
@@ -159,9 +159,10 @@ The project's settings are loaded, in the project's own environment: --python, -
 examples:
   remigrate db status
   remigrate db status --alias default --format json
+  remigrate db status --since @{-1}       after switching branches: how to step back
 
 exit codes:
-  0 nothing is wrong (migrations may be pending)   1 something has to be put right   2 wrong usage
+  0 nothing is wrong (without --check, migrations may be pending)   1 something is   2 wrong usage
   or configuration   3 repository cannot be read   4 the project's environment failed, or a
   database could not be read   130 interrupted
 """

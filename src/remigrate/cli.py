@@ -295,16 +295,19 @@ def _db_status(call: Call) -> int:
     repository = git.open_repository(options.path, call.environ)
     call.say.progress("asking the databases …")
     found = flow.status(repository, options, call.environ, disk_cache(call))
+    back = flow.way_back(repository, options, found, disk_cache(call))
     call.say.done()
     if options.reset_format == "json":
         text = db_json.render(found)
     else:
         colored = call.say.colored and options.output is None
-        text = db_text.render(
-            found, lambda words, color: console.painted(words, color, colored), options.verbose
-        )
+
+        def paint(words: str, color: str) -> str:
+            return console.painted(words, color, colored)
+
+        text = db_text.render(found, paint, options.verbose) + db_text.way_back(back, paint)
     call.say.result(text, options.output)
-    return flow.exit_code(found)
+    return flow.exit_code(found, check_pending=options.check)
 
 
 def _init(call: Call) -> int:

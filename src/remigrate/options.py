@@ -91,6 +91,9 @@ TABLE: tuple[Option, ...] = (
            flag="format"),
     Option("alias", "labels", "only the database ALIAS of the settings (repeatable)", (),
            metavar="ALIAS", repeatable=True),
+    Option("since", "text", "tell how to step back at REV, which still has the files of ghosts",
+           metavar="REV"),
+    Option("check", "flag", "end with exit code 1 also when migrations are pending", False),
     Option("yes", "flag", "write without asking", False),
     Option("migrate-time-limit", "number", "seconds that one `migrate` of an empty database may "
            "take in a proof", 3600, in_file=True),
@@ -150,6 +153,8 @@ class Options(NamedTuple):
     allow_dirty: bool = False
     reset_format: str = "text"
     alias: tuple[str, ...] = ()
+    since: str | None = None
+    check: bool = False
     yes: bool = False
     migrate_time_limit: int = 3600
     bot: bool = False

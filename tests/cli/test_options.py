@@ -32,7 +32,7 @@ COMMANDS = {
         *("no-cache", "quiet", "verbose", "color", "config", "help"),
     },
     "db status": {
-        *("alias", "format", "output", "python", "settings", "manage"),
+        *("alias", "since", "check", "format", "output", "python", "settings", "manage"),
         *("no-cache", "quiet", "verbose", "color", "config", "help"),
     },
     "init": {"yes", "no-cache", "quiet", "verbose", "color", "config", "help"},

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from remigrate import check, drift, errors, runtime
-from remigrate.db import standing
+from remigrate import check, drift, errors, git, runtime
+from remigrate.db import standing, stepping
 from remigrate.db.standing import Row
 from remigrate.model import App, Header, Migration, Project, Reference
 from remigrate.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from remigrate.git import Repository
     from remigrate.load import Cache
@@ -85,11 +85,41 @@ def stand(place: runtime.Place, aliases: Collection[str]) -> Found:
     return told
 
 
-def exit_code(databases: tuple[Database, ...]) -> int:
-    """1 where something is wrong, 4 where a database could not be read, else 0."""
+class Return(NamedTuple):
+    """How to step back from ghosts, at a commit that has their files."""
+
+    commit: str
+    steps: tuple[tuple[str, stepping.Step], ...]
+    """Each with the alias of its database."""
+
+
+def way_back(
+    repository: Repository, options: Options, databases: Iterable[Database], cache: Cache
+) -> Return | None:
+    """The way back at the commit ``--since``; None without one, and where no ghost has its file
+    there. Raises `RepositoryFailure`."""
+    if options.since is None:
+        return None
+    commit = git.commits(repository, [options.since])[0].sha
+    question = check.Question(commit, modules=options.migration_modules)
+    then = check.look(repository, question, cache).project
+    steps = tuple(
+        (each.alias, step)
+        for each in databases
+        for step in stepping.back((row.name for row in each.standing.ghosts), then)
+    )
+    return Return(commit, steps) if steps else None
+
+
+def exit_code(databases: Iterable[Database], *, check_pending: bool = False) -> int:
+    """1 where something is wrong, 4 where a database could not be read, else 0. With
+    `check_pending` also 1 where a database that is there lacks migrations."""
+    databases = tuple(databases)
     if any(each.failed for each in databases):
         return errors.EnvironmentFailure.exit_code
-    return errors.FINDINGS if any(each.is_wrong for each in databases) else errors.OK
+    behind = check_pending and any(each.pending and not each.missing for each in databases)
+    wrong = behind or any(each.is_wrong for each in databases)
+    return errors.FINDINGS if wrong else errors.OK
 
 
 def _read(data: dict[str, Any]) -> tuple[list[str], Found]:

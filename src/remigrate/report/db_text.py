@@ -10,7 +10,7 @@ from remigrate.report.words import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from remigrate.db.flow import Database
+    from remigrate.db.flow import Database, Return
     from remigrate.db.standing import Lag, Name, Row
 
     Paint = Callable[[str, str], str]
@@ -25,6 +25,19 @@ def render(databases: Sequence[Database], paint: Paint, verbose: bool = False) -
         return "the settings name no database\n"
     page = _Page(paint, verbose)
     return "\n".join("".join(f"{line}\n" for line in page.database(each)) for each in databases)
+
+
+def way_back(found: Return | None, paint: Paint) -> str:
+    """The commands that unapply what has no file any more; empty where there is nothing to do."""
+    if found is None:
+        return ""
+    lines = [f"git switch --detach {found.commit[:12]}"]
+    for alias, step in found.steps:
+        database = "" if alias == "default" else f" --database {visible(alias)}"
+        lines.append(f"python manage.py migrate {visible(step.label)} {step.target}{database}")
+    lines += ["git switch -", "python manage.py migrate"]
+    title = paint("To step back from the ghosts, where their files still are", "bold")
+    return f"\n{title}\n" + "".join(f"  {line}\n" for line in lines)
 
 
 class _Page:
@@ -51,8 +64,8 @@ class _Page:
         )  # fmt: skip
         yield from self._kind(
             "✗", "red", "ghost", map(_row, standing.ghosts),
-            "applied, and its file is gone: step back with it (`migrate APP NAME` where it is), or "
-            "get it back",
+            "applied, and its file is gone: get it back, or step back with it (--since REV says "
+            "how)",
         )  # fmt: skip
         stuck = [lag for lag in standing.lagging if lag.gone]
         yield from self._kind(
