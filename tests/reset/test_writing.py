@@ -264,6 +264,12 @@ def test_stale_byte_code_is_removed_and_other_byte_code_kept(project: Project) -
     assert (folder / "__init__.py").exists()
 
 
+def test_an_empty_folder_of_somebody_who_was_killed_is_removed(project: Project) -> None:
+    project.home.mkdir()
+    assert writing.recover(str(project.top)) is None
+    assert project.is_tidy()
+
+
 def test_nothing_to_write_is_nothing_done(project: Project) -> None:
     writing.write(str(project.top), [])
     assert not project.is_new()

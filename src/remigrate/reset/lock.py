@@ -130,5 +130,11 @@ def unlock(place: Place, lock: int) -> None:
     with suppress(FileNotFoundError):
         if os.path.samestat(os.fstat(lock), os.stat(path)):
             os.unlink(path)
-            with suppress(OSError):  # a journal is left, or another reset has begun
-                os.rmdir(place.home)
+            remove_if_empty(place.home)
+
+
+def remove_if_empty(home: str) -> None:
+    """Remove the folder that somebody has left who was killed before, or after, there was a lock
+    in it."""
+    with suppress(OSError):  # there is none, a journal is left, or another reset has begun
+        os.rmdir(home)

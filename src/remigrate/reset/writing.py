@@ -73,6 +73,7 @@ def recover(top: str, environ: Mapping[str, str] | None = None, step: Step = _si
     """
     place = locking.place(top, os.environ if environ is None else environ)
     if not locking.has_remains(place):
+        locking.remove_if_empty(place.home)
         return None
     with locking.locked(place, locking.PATIENCE):
         return journal.settle(place, step)
