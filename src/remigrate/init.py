@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from remigrate.load import Cache
     from remigrate.options import Options
 
-HOOKS = ("migration-graph", "migration-files", "migration-drift")
+HOOKS = ("migration-graph", "migration-files", "migration-drift", "migration-database")
+_STAGES = "default_install_hook_types: [pre-commit, post-checkout, post-merge, post-rewrite]\n"
 ACTION = "remigrate/remigrate"
 REPOSITORY = "https://github.com/remigrate/remigrate"
 _WORKFLOWS = ".github/workflows"
@@ -126,7 +127,7 @@ def with_hooks(text: str) -> str | None:
     None where that list cannot be found."""
     lines = text.splitlines(keepends=True)
     if not "".join(lines).strip():
-        return "repos:\n" + _entry("  ")
+        return f"{_STAGES}repos:\n{_entry('  ')}"
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
     starts = [at for at, line in enumerate(lines) if re.match(r"repos:\s*(#.*)?$", line)]

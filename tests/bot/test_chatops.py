@@ -325,7 +325,7 @@ def test_a_token_that_may_not_comment_tells_the_job_the_line_of_the_workflow(
 
 
 def test_more_files_than_github_lists_are_no_hindrance(story: Story) -> None:
-    files: dict[str, str | None] = {f"docs/{number}.txt": "x" for number in range(3_100)}
+    files: dict[str, str | None] = {f"docs/{number}.txt": "" for number in range(3_100)}
     story.hub.state.push("topic", files, "Many", by="ada")
     assert story.order(f"/reset-migrations sha={story.head[:12]}").decision == "pushed"
     assert len(story.files(story.branch(OURS))) == 3

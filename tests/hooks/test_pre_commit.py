@@ -13,6 +13,7 @@ from tests.cli.project import BIN, Project, Ran, run
 from tests.drift.store import ADD_PRICE, ADDED, Store
 
 HOOKS = ("migration-graph", "migration-files", "migration-drift")
+"""Those that can stop a commit."""
 WITHOUT_CODE = HOOKS[:2]
 """Those that a project of empty files is enough for."""
 
@@ -216,5 +217,5 @@ def test_arguments_reach_the_hooks(hooked: Project, published: Path, home: dict[
 def test_the_manifest_names_programs_that_the_package_has(root: Path) -> None:
     manifest = yaml.safe_load((root / ".pre-commit-hooks.yaml").read_text())
     scripts = tomllib.loads((root / "pyproject.toml").read_text())["project"]["scripts"]
-    assert {hook["id"] for hook in manifest} == set(HOOKS)
+    assert [hook["id"] for hook in manifest] == [*HOOKS, "migration-database"]
     assert {hook["entry"] for hook in manifest} == set(scripts) - {"remigrate"}

@@ -144,7 +144,9 @@ def _compare(call: Call) -> Reply:
 
 
 def _file(call: Call, base: str, head: str, file: Changed) -> Json:
-    return call.shapes.file(file, head, call.state.repository.patch(base, head, file.path))
+    has_lines = file.additions or file.deletions
+    patch = call.state.repository.patch(base, head, file.path) if has_lines else ""
+    return call.shapes.file(file, head, patch)
 
 
 # Pull requests
