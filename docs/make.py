@@ -104,8 +104,10 @@ def proof() -> str:
 class _Kept(demo_bot.Story):
     """The story of ``remigrate demo --bot``, with all that is said in it."""
 
+    texts: tuple[tuple[str, str], ...] = ()
+
     def quote(self, who: str, text: str) -> None:
-        self.texts = [*getattr(self, "texts", []), (who, demo_bot.said(text))]
+        self.texts += ((who, demo_bot.said(text)),)
 
 
 def bot_page() -> str:

@@ -65,7 +65,7 @@ def main(environ: Mapping[str, str]) -> int:
 def _run(environ: Mapping[str, str]) -> int:
     payload, name = _event(environ), environ.get("GITHUB_EVENT_NAME", "")
     if name == "issue_comment" or (
-        name in comparison.PULL_REQUEST and payload.get("action") == "closed"
+        name in events.ABOUT_A_PULL_REQUEST and payload.get("action") == "closed"
     ):
         return _bot(environ, events.read(name, payload))
     workspace = os.path.realpath(environ.get("GITHUB_WORKSPACE", "."))
@@ -88,7 +88,7 @@ def _run(environ: Mapping[str, str]) -> int:
             answer, why_not = outcome.answer, outcome.why_not
             notices += outcome.notices
             sys.stdout.write(untrusted.harmless(outcome.told))
-        if name in comparison.PULL_REQUEST and rules.NEEDS_OTHERS in wanted:
+        if name in events.ABOUT_A_PULL_REQUEST and rules.NEEDS_OTHERS in wanted:
             answer, more = _with_rivals(environ, payload, repository, chosen, answer)
             notices += more
         report = _gathered(environ, workspace, check.report(answer, wanted, notices, why_not))
@@ -192,8 +192,7 @@ def _bot(environ: Mapping[str, str], event: events.Event) -> int:
 
 def _mode(environ: Mapping[str, str]) -> str:
     mode = _input(environ, "mode") or _MODES[0]
-    if mode not in _MODES:
-        raise errors.UsageFailure(f"the input mode is {mode}", f"Choose from: {', '.join(_MODES)}.")
+    options.demand_choice("mode", mode, _MODES)
     return mode
 
 
@@ -264,10 +263,8 @@ def _options(environ: Mapping[str, str], workspace: str, folder: str) -> options
         if not value:
             continue
         option = options.BY_NAME[name]
-        if option.choices and value not in option.choices:
-            raise errors.UsageFailure(
-                f"the input {name} is {value}", f"Choose from: {', '.join(option.choices)}."
-            )
+        if option.choices:
+            options.demand_choice(name, value, option.choices)
         given[options.attribute(name)] = options.codes(value) if option.kind == "codes" else value
     return options.merged(given, read.values)
 

@@ -14,6 +14,7 @@ from remigrate import chatops, clone, errors, handover, marks, rehearsal, sugges
 from remigrate.chatops import Result
 from remigrate.github import LONGEST_BODY, GitHub
 from remigrate.model import Finding
+from remigrate.options import demand_choice
 from remigrate.report import markdown, replies
 from remigrate.rules import drift
 
@@ -81,8 +82,7 @@ def _page(environ: Mapping[str, str]) -> str:
 
 def _mode(read: Callable[[str], str]) -> str:
     mode = read("mode") or MODES[0]
-    if mode not in MODES:
-        raise errors.UsageFailure(f"the input mode is {mode}", f"Choose from: {', '.join(MODES)}.")
+    demand_choice("mode", mode, MODES)
     return mode
 
 

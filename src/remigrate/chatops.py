@@ -118,8 +118,7 @@ class _Order:
         assert event.comment
         assert event.number is not None
         self._event, self._grant = event, grant
-        self._hub, self._clone, self._rehearse, self._steps = tools[:4]
-        self._label, self._forks = tools.label, tools.forks
+        self._hub, self._clone, self._rehearse, self._steps, self._label, self._forks = tools
         self._number, self._comment = event.number, event.comment
         self._line = command.first_line(event.comment.body).strip()
         self._branch = f"{BRANCHES}{event.number}"

@@ -227,6 +227,12 @@ def rendered(report: Report, form: str, colored: bool) -> str:
     return sarif.render(report, __version__, rules.described())
 
 
+def _paint(call: Call) -> Callable[[str, str], str]:
+    """What colours words, where the result goes to a terminal that shows colours."""
+    colored = call.say.colored and call.options.output is None
+    return lambda words, color: console.painted(words, color, colored)
+
+
 def _graph(call: Call) -> int:
     from remigrate import draw
 
@@ -274,15 +280,10 @@ def _reset(call: Call) -> int:
         repository = git.open_repository(options.path, call.environ)
         found = flow.run(repository, options, call.environ, disk_cache(call), call.say)
         call.say.done()
-        colored = call.say.colored and options.output is None
         if options.reset_format == "json":
             text = reset_json.render(found)
         else:
-            text = reset_text.render(
-                found,
-                lambda words, color: console.painted(words, color, colored),
-                verbose=options.verbose,
-            )
+            text = reset_text.render(found, _paint(call), verbose=options.verbose)
         call.say.result(text, options.output)
     return flow.exit_code(found, options)
 
@@ -294,17 +295,14 @@ def _db_status(call: Call) -> int:
     options = call.options
     repository = git.open_repository(options.path, call.environ)
     call.say.progress("asking the databases …")
-    found = flow.status(repository, options, call.environ, disk_cache(call))
-    back = flow.way_back(repository, options, found, disk_cache(call))
+    cache = disk_cache(call)
+    found = flow.status(repository, options, call.environ, cache)
+    back = flow.way_back(repository, options, found, cache)
     call.say.done()
     if options.reset_format == "json":
         text = db_json.render(found)
     else:
-        colored = call.say.colored and options.output is None
-
-        def paint(words: str, color: str) -> str:
-            return console.painted(words, color, colored)
-
+        paint = _paint(call)
         text = db_text.render(found, paint, options.verbose) + db_text.way_back(back, paint)
     call.say.result(text, options.output)
     return flow.exit_code(found, check_pending=options.check)
@@ -317,10 +315,7 @@ def _init(call: Call) -> int:
 
     repository = git.open_repository(call.options.path, call.environ)
     found = init.propose(repository, call.options, disk_cache(call))
-    colored = call.say.colored
-    call.say.result(
-        init_text.render(found, lambda words, color: console.painted(words, color, colored))
-    )
+    call.say.result(init_text.render(found, _paint(call)))
     if not found.files:
         return errors.OK
     names = counted(len(found.files), "file")
@@ -342,9 +337,7 @@ def _doctor(call: Call) -> int:
         call.say.progress(f"{row.subject} …")
         rows.append(row)
     call.say.done()
-    colored = call.say.colored
-    text = doctor_text.render(rows, lambda words, color: console.painted(words, color, colored))
-    call.say.result(text)
+    call.say.result(doctor_text.render(rows, _paint(call)))
     return doctor.exit_code(rows)
 
 

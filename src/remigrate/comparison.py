@@ -6,14 +6,13 @@ import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from remigrate import check, errors, git
+from remigrate.event import ABOUT_A_PULL_REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from remigrate.options import Options
 
-PULL_REQUEST = ("pull_request", "pull_request_target")
-"""Events about a pull request."""
 _NOTHING = "0" * 40
 
 
@@ -42,7 +41,7 @@ class Comparison(NamedTuple):
 
 def of_event(name: str, event: Mapping[str, Any], sha: str, head: git.Commit) -> Comparison:
     """What `event` is about, seen from the commit `head` that is checked out."""
-    if name in PULL_REQUEST:
+    if name in ABOUT_A_PULL_REQUEST:
         pull_request = event["pull_request"]
         base, tip = pull_request["base"]["sha"], pull_request["head"]["sha"]
         if len(head.parents) == 2 and head.parents[1] == tip:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from remigrate import check, drift, git, init, projects, rules, server_kinds, servers
+from remigrate import check, git, init, projects, rules, server_kinds, servers
 from remigrate.db import flow as databases
 from remigrate.errors import Failure, RepositoryFailure
+from remigrate.memory import ThisRun
 from remigrate.report.words import counted, listed
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ def examine(
     yield Row("git", "fine", f"{repository.top or repository.path}, on {_branch(repository)}")
     yield _base(repository, options)
     yield _configuration(configuration)
-    yield from _graphs(repository, options, cache)
-    yield from _project(repository, options, environ, cache)
+    memory = ThisRun(cache)  # the same files are read for the graph and to find the project
+    yield from _graphs(repository, options, memory)
+    yield from _project(repository, options, environ, memory)
     yield from _doors(repository)
 
 
@@ -120,9 +121,7 @@ def _project(
 ) -> Iterator[Row]:
     """The project's own Django, and what it says of databases."""
     try:
-        question = check.Question(modules=options.migration_modules)
-        read = check.look(repository, question, cache).project
-        place = drift.find(repository, read, options._replace(drift=True), environ)
+        place = databases.place(repository, options, environ, cache)
     except Failure as error:
         yield Row("environment", "wrong", str(error), error.hint)
         return
@@ -173,14 +172,14 @@ def _scratch(vendor: str, environ: Mapping[str, str]) -> Row:
 def _doors(repository: Repository) -> Iterator[Row]:
     """Where the checks run by themselves."""
     top = repository.top or repository.path
-    configured = _text(os.path.join(top, ".pre-commit-config.yaml"))
-    hooks = [hook for hook in init.HOOKS if f"id: {hook}" in configured]
+    configured = _text(os.path.join(top, init.PRE_COMMIT))
+    hooks = init.hooks_in(configured)
     if hooks:
         yield Row("pre-commit", "fine", listed(hooks))
     else:
         yield Row("pre-commit", "note", "no hook of Remigrate", "remigrate init writes them.")
-    paths = glob.glob(os.path.join(glob.escape(top), ".github/workflows/*.y*ml"))
-    running = [os.path.basename(path) for path in sorted(paths) if init.ACTION in _text(path)]
+    paths = init.workflows(top)
+    running = [os.path.basename(path) for path in paths if init.ACTION in _text(path)]
     if running:
         yield Row("GitHub", "fine", listed(running))
     else:

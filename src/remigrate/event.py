@@ -27,6 +27,7 @@ Reason = Literal[
     "of-no-interest",
 ]
 PULL_REQUEST = ("opened", "synchronize", "reopened", "ready_for_review")
+ABOUT_A_PULL_REQUEST = ("pull_request", "pull_request_target")
 ABOUT_A_BRANCH = ("push", "schedule", "workflow_dispatch")
 CHECKED = ("merge_group", *ABOUT_A_BRANCH)
 
@@ -105,7 +106,7 @@ def _read(name: str, payload: Mapping[str, Any]) -> Event:
         int(repository["id"]),
         _actor(sender) if sender else None,
     )
-    if name in ("pull_request", "pull_request_target"):
+    if name in ABOUT_A_PULL_REQUEST:
         return _with_pull_request(event, payload["pull_request"])
     if name == "issue_comment":
         issue, comment = payload["issue"], payload["comment"]
@@ -159,7 +160,7 @@ def grants(event: Event, triggered_by: str = "") -> Grant:
     """
     if event.name == "issue_comment":
         return _of_comment(event, triggered_by)
-    if event.name in ("pull_request", "pull_request_target"):
+    if event.name in ABOUT_A_PULL_REQUEST:
         return _of_pull_request(event)
     if event.name in CHECKED:
         again = event.branch != ""

@@ -49,9 +49,6 @@ class Credentials(NamedTuple):
         return said
 
 
-_BASES = ("origin/main", "origin/master", "main", "master")
-
-
 class Observed:
     """What was asked of the state of a repository that can change, and the answers.
 
@@ -209,6 +206,9 @@ def head_commit(repository: Repository) -> str | None:
     """Commit id of HEAD; None before the first commit."""
     output = repository.observe("rev-parse", "--verify", "--quiet", "HEAD^{commit}", ok=(0, 1, 128))
     return output.decode().strip() or None
+
+
+_BASES = ("origin/main", "origin/master", "main", "master")
 
 
 def default_branch(repository: Repository) -> str:

@@ -28,7 +28,7 @@ ACTION = "remigrate/remigrate"
 REPOSITORY = "https://github.com/remigrate/remigrate"
 _WORKFLOWS = ".github/workflows"
 _WORKFLOW = f"{_WORKFLOWS}/remigrate.yml"
-_PRE_COMMIT = ".pre-commit-config.yaml"
+PRE_COMMIT = ".pre-commit-config.yaml"
 _PYPROJECT = "pyproject.toml"
 
 
@@ -99,9 +99,18 @@ def write(top: str, files: Sequence[Proposal]) -> None:
                 os.remove(partial)
 
 
+def workflows(top: str) -> list[str]:
+    """Paths of the workflows that are there."""
+    return sorted(glob.glob(os.path.join(glob.escape(top), _WORKFLOWS, "*.y*ml")))
+
+
+def hooks_in(configuration: str) -> list[str]:
+    """Our hooks that a pre-commit configuration has."""
+    return [hook for hook in HOOKS if f"id: {hook}" in configuration]
+
+
 def _workflow(top: str, base: str, *, several: bool) -> Proposal | str:
-    pattern = os.path.join(glob.escape(top), _WORKFLOWS, "*.y*ml")
-    for path in sorted(glob.glob(pattern)):
+    for path in workflows(top):
         if ACTION in _text(path):
             return f"{os.path.relpath(path, top)} has Remigrate already."
     if os.path.lexists(os.path.join(top, _WORKFLOW)):
@@ -113,13 +122,13 @@ def _workflow(top: str, base: str, *, several: bool) -> Proposal | str:
 
 
 def _pre_commit(top: str) -> Proposal | str:
-    before = _text(os.path.join(top, _PRE_COMMIT))
-    if any(f"id: {hook}" in before for hook in HOOKS):
-        return f"{_PRE_COMMIT} has hooks of Remigrate already."
+    before = _text(os.path.join(top, PRE_COMMIT))
+    if hooks_in(before):
+        return f"{PRE_COMMIT} has hooks of Remigrate already."
     after = with_hooks(before)
     if after is None:
-        return f"{_PRE_COMMIT} is not written as a list of repos below `repos:`: add {REPOSITORY}."
-    return Proposal(_PRE_COMMIT, before, after)
+        return f"{PRE_COMMIT} is not written as a list of repos below `repos:`: add {REPOSITORY}."
+    return Proposal(PRE_COMMIT, before, after)
 
 
 def with_hooks(text: str) -> str | None:

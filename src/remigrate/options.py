@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from remigrate.errors import UsageFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 FORMATS = ("text", "json", "sarif", "github", "markdown")
 DRAWINGS = ("mermaid", "dot", "svg", "json")
@@ -175,6 +175,12 @@ def merged(given: Mapping[str, object], configured: Mapping[str, object]) -> Opt
     options = options._replace(**given)  # type: ignore[arg-type]
     _check_codes(options.select + options.ignore)
     return options
+
+
+def demand_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Raise `UsageFailure` where the input `name` of the action has a value that it cannot have."""
+    if value not in choices:
+        raise UsageFailure(f"the input {name} is {value}", f"Choose from: {', '.join(choices)}.")
 
 
 def codes(text: str) -> tuple[str, ...]:

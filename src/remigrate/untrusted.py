@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from remigrate import building, closing, drift, sandbox
-from remigrate.errors import EnvironmentFailure, UsageFailure
+from remigrate.errors import EnvironmentFailure
 from remigrate.interpreters import Interpreter
+from remigrate.options import demand_choice
 from remigrate.report.escape import plain_lines
 from remigrate.runtime import Workshop
 from remigrate.view import View
@@ -57,8 +58,7 @@ class Inputs(NamedTuple):
 def inputs(read: Callable[[str], str]) -> Inputs:
     """The inputs, as `read` knows them by name. Raises `UsageFailure`."""
     wanted = read("drift") or "auto"
-    if wanted not in CHOICES:
-        raise UsageFailure(f"the input drift is {wanted}", f"Choose from: {', '.join(CHOICES)}.")
+    demand_choice("drift", wanted, CHOICES)
     return Inputs(
         wanted,
         building.packages(read("apt-packages")),

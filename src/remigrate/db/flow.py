@@ -65,16 +65,22 @@ def status(
     Raises `EnvironmentFailure` where the project's code cannot be run, and `UsageFailure` for an
     alias that its settings do not have.
     """
+    return stand(place(repository, options, environ, cache), options.alias).databases
+
+
+def place(
+    repository: Repository, options: Options, environ: Mapping[str, str], cache: Cache
+) -> runtime.Place:
+    """Where the project's code runs that knows its databases. Raises `EnvironmentFailure`."""
     question = check.Question(modules=options.migration_modules)
     read = check.look(repository, question, cache).project
-    place = drift.find(repository, read, options._replace(drift=True), environ)
-    return stand(place, options.alias).databases
+    return drift.find(repository, read, options._replace(drift=True), environ)
 
 
-def stand(place: runtime.Place, aliases: Collection[str]) -> Found:
-    """The same in a place that is known; of all aliases when none is named."""
+def stand(there: runtime.Place, aliases: Collection[str]) -> Found:
+    """How each database stands, asked in that place; of all aliases when none is named."""
     asked = {"aliases": list(aliases)}
-    found = runtime.ask(place, "status", View(), PARTS, asked, databases="own")
+    found = runtime.ask(there, "status", View(), PARTS, asked, databases="own")
     known, told = runtime.demand_shape(_read, found)
     unknown = sorted(set(aliases) - set(known))
     if unknown:

@@ -32,7 +32,7 @@ from django.apps import apps
 from django.db.migrations import executor, loader
 from django.db.migrations.recorder import MigrationRecorder
 
-from remigrate.probe import live, scratch
+from remigrate.probe import live, scratch, script
 
 Row = Any  # [id, label, name, when]
 
@@ -56,7 +56,7 @@ def status(probe: Any, data: dict[str, Any]) -> dict[str, Any]:
         "installed": sorted(config.label for config in apps.get_app_configs()),
         "aliases": sorted(probe.own_databases),
         "databases": [
-            _database(alias, config)
+            _database(probe, alias, config)
             for alias, config in probe.own_databases.items()
             if config.get("ENGINE") and (not data["aliases"] or alias in data["aliases"])
         ],
@@ -74,7 +74,7 @@ def _file(key: Any, migration: Any) -> dict[str, Any]:
     }
 
 
-def _database(alias: str, config: dict[str, Any]) -> dict[str, Any]:
+def _database(probe: Any, alias: str, config: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
         **{"alias": alias, "vendor": None, "version": None, "place": live.place(config)},
         **{"missing": False, "failed": None, "rows": None, "plan": None, "conflict": None},
@@ -87,9 +87,9 @@ def _database(alias: str, config: dict[str, Any]) -> dict[str, Any]:
     except live.Missing:
         found["missing"] = True
     except Exception as error:  # noqa: BLE001 # a driver has its own kinds
-        found["failed"] = _words(error)
+        found["failed"] = script.Failures(probe).message(error)
         return found
-    return {**found, **_judged(found["rows"] or [])}
+    return {**found, **_judged(probe, found["rows"] or [])}
 
 
 def _version(connection: Any) -> str:
@@ -113,7 +113,7 @@ def _rows(connection: Any) -> list[Row] | None:
         return [[row[0], row[1], row[2], str(row[3])] for row in cursor.fetchall()]
 
 
-def _judged(rows: list[Row]) -> dict[str, Any]:
+def _judged(probe: Any, rows: list[Row]) -> dict[str, Any]:
     """What ``migrate`` would do on a database with these rows, without asking it again."""
 
     class Known:
@@ -137,7 +137,7 @@ def _judged(rows: list[Row]) -> dict[str, Any]:
         plan = planning.migration_plan(planning.loader.graph.leaf_nodes())
         return {"plan": [[each.app_label, each.name] for each, _ in plan]}
     except Exception as error:  # noqa: BLE001 # whatever keeps it from starting
-        return {"conflict": _words(error)}
+        return {"conflict": script.Failures(probe).message(error)}
     finally:
         loader.MigrationRecorder, executor.MigrationRecorder = original
 
@@ -149,8 +149,3 @@ class _Nobody:
 
 
 _NOBODY = _Nobody()
-
-
-def _words(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {' '.join(lines)[:1000]}"
