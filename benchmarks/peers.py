@@ -38,8 +38,10 @@ from benchmarks.reset import results  # noqa: E402
 from benchmarks.reset_projects import Project, Tree  # noqa: E402
 from remigrate import drift, errors, git, options  # noqa: E402
 from remigrate.memory import NoCache  # noqa: E402
-from remigrate.reset import flow, ground, prove, squash  # noqa: E402
+from remigrate.reset import ground, prove, squash  # noqa: E402
+from remigrate.reset.request import PARTS  # noqa: E402
 from remigrate.view import View  # noqa: E402
+from remigrate.workbench import Workbench  # noqa: E402
 
 REQUIREMENTS = ("django-squash==0.0.15", "django-remake-migrations==3.1.0")
 _THEIRS = "RESET_BENCH_THEIRS"
@@ -136,7 +138,7 @@ def _changes(top: Path) -> View:
 class Judge:
     """The old history on scratch databases, and what the proof needs to know of it."""
 
-    def __init__(self, work: squash.Work, start: ground.Ground, asked: flow.Asked) -> None:
+    def __init__(self, work: squash.Work, start: ground.Ground, asked: Workbench) -> None:
         self._asked = asked
         planned = work._plan()
         self._gone = work._history(planned).gone
@@ -212,7 +214,7 @@ def _all(tree: Tree, installed: Collection[str], limit: float) -> Iterator[dict[
     repository = git.open_repository(str(own.top), env)
     start = ground.survey(repository, given, NoCache())
     place = drift.find(repository, start.project, given._replace(drift=True), env)
-    with flow.Asked(place, None, given, env, lambda *words: say(" ".join(words))) as asked:
+    with Workbench(PARTS, place, None, given, env, lambda *words: say(" ".join(words))) as asked:
         work = squash.Work(start, given, _behind(asked), lambda files: files, say, say)
         judge = Judge(work, start, asked) if limit else None
         yield from _tried(judge, tree, _leaves(start, installed), limit)

@@ -13,6 +13,7 @@ from remigrate.options import Options
 from remigrate.outcome import ChangedFile, Check, Reset, Verdict
 from remigrate.reset import flow
 from remigrate.runtime import Place, Workshop
+from remigrate.workbench import Workbench
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_where_no_server_is_the_way_out_is_that_of_the_place(
     place = Place(top, ".", "", Interpreter(("python3",), "for tests"), None, {})
     workshop = Workshop(place, top, top, "Ask for one.") if in_workshop else None
     with (
-        flow.Asked(place, workshop, Options(), {}, lambda *_: None) as asked,
+        Workbench((), place, workshop, Options(), {}, lambda *_: None) as asked,
         pytest.raises(EnvironmentFailure, match="nothing can be proved") as failed,
     ):
         asked._started("mysql")

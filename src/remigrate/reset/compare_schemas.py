@@ -26,6 +26,16 @@ _MYSQL = re.compile(r"_(?:chk|ibfk)_[0-9]+\Z|CONSTRAINT_[0-9]+\Z")
 _LENGTH = 200
 
 
+class Sides(NamedTuple):
+    """What the two are called in words."""
+
+    old: str
+    new: str
+
+
+HISTORIES = Sides("the old history", "the new one")
+
+
 class Item(NamedTuple):
     """An object of a schema."""
 
@@ -37,9 +47,9 @@ class Item(NamedTuple):
     """Equal where definitions are."""
 
 
-def schemas(old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
+def schemas(old: Mapping[str, Any], new: Mapping[str, Any], sides: Sides = HISTORIES) -> Comparison:
     """Whether two schemas are equal, but for the order of columns and names nobody chose."""
-    pair = _Pair(_items(old["objects"]), _items(new["objects"]))
+    pair = _Pair(_items(old["objects"]), _items(new["objects"]), sides)
     differences = list(pair.differences())
     return Comparison(tuple(differences), tuple(pair.notes))
 
@@ -56,8 +66,9 @@ def _items(objects: Iterable[Mapping[str, Any]]) -> list[Item]:
 
 
 class _Pair:
-    def __init__(self, old: list[Item], new: list[Item]) -> None:
+    def __init__(self, old: list[Item], new: list[Item], sides: Sides) -> None:
         self.notes: list[str] = []
+        self._sides = sides
         self._tables = [
             {item.name: item for item in side if item.kind == "table"} for side in (old, new)
         ]
@@ -76,7 +87,7 @@ class _Pair:
             if not any(missing):
                 yield from self._group(table, old, new)
             elif kind == "table":
-                yield _lacking(table, (old or new)[0], in_old=bool(old))
+                yield self._lacking(table, (old or new)[0], in_old=bool(old))
             elif all(missing):  # of a view, say
                 yield from self._group(table, old, new)
         self._note_order()
@@ -89,7 +100,7 @@ class _Pair:
             right = next(item for item in new if item.name == name)
             old.remove(left)
             new.remove(right)
-            yield Difference(table, _otherwise(left, right))
+            yield Difference(table, self._otherwise(left, right))
         for left in list(old):
             other = next((item for item in new if item.key == left.key and item.name), None)
             if other is not None and left.name:
@@ -97,13 +108,32 @@ class _Pair:
                 new.remove(other)
                 yield Difference(
                     table,
-                    f"{_subject(left)} is named {left.name} in the old history"
-                    f" and {other.name} in the new one",
+                    f"{_subject(left)} is named {left.name} in {self._sides.old}"
+                    f" and {other.name} in {self._sides.new}",
                 )
         for item in old:
-            yield _lacking(table, item, in_old=True)
+            yield self._lacking(table, item, in_old=True)
         for item in new:
-            yield _lacking(table, item, in_old=False)
+            yield self._lacking(table, item, in_old=False)
+
+    def _lacking(self, table: str, item: Item, *, in_old: bool) -> Difference:
+        one, other = self._sides if in_old else reversed(self._sides)
+        named = f", named {item.name}" if item.name and item.kind in ("index", "constraint") else ""
+        return Difference(table, f"{one} has {_subject(item)}{named} that {other} lacks")
+
+    def _otherwise(self, old: Item, new: Item) -> str:
+        """What one object is on either side."""
+        told = []
+        for key in sorted(old.definition.keys() | new.definition.keys()):
+            left, right = old.definition.get(key), new.definition.get(key)
+            if left != right and (old.kind, key) != ("table", "columns"):
+                told.append(
+                    f"{key.replace('_', ' ')} is {_value(left)} in {self._sides.old}"
+                    f" and {_value(right)} in {self._sides.new}"
+                )
+        named = f" {old.name}" if old.kind in ("index", "constraint") else ""
+        what = f"the {old.kind}{named} of {old.table}" if named else _subject(old)
+        return f"{what}: {'; '.join(told)}"
 
     def _by_definition(self, old: list[Item], new: list[Item]) -> tuple[list[Item], list[Item]]:
         """What is left when an automatic name does not count."""
@@ -116,8 +146,8 @@ class _Pair:
                 continue
             right.remove(found)
             self.notes.append(
-                f"{_subject(item)} is named {item.name or 'nothing'} in the old history and"
-                f" {found.name or 'nothing'} in the new one: a name that nobody chose"
+                f"{_subject(item)} is named {item.name or 'nothing'} in {self._sides.old} and"
+                f" {found.name or 'nothing'} in {self._sides.new}: a name that nobody chose"
             )
         return left, right
 
@@ -168,29 +198,6 @@ def _unmatched(old: list[Item], new: list[Item], key: Any) -> tuple[list[Item], 
             left.append(item)
     rest = {id(item) for items in waiting.values() for item in items}
     return left, [item for item in new if id(item) in rest]
-
-
-def _lacking(table: str, item: Item, *, in_old: bool) -> Difference:
-    one, other = ("old", "new") if in_old else ("new", "old")
-    named = f", named {item.name}" if item.name and item.kind in ("index", "constraint") else ""
-    return Difference(
-        table, f"the {one} history has {_subject(item)}{named} that the {other} one lacks"
-    )
-
-
-def _otherwise(old: Item, new: Item) -> str:
-    """What one object is on either side."""
-    told = []
-    for key in sorted(old.definition.keys() | new.definition.keys()):
-        left, right = old.definition.get(key), new.definition.get(key)
-        if left != right and (old.kind, key) != ("table", "columns"):
-            told.append(
-                f"{key.replace('_', ' ')} is {_value(left)} in the old history"
-                f" and {_value(right)} in the new one"
-            )
-    named = f" {old.name}" if old.kind in ("index", "constraint") else ""
-    what = f"the {old.kind}{named} of {old.table}" if named else _subject(old)
-    return f"{what}: {'; '.join(told)}"
 
 
 def _value(value: Any) -> str:
