@@ -1,4 +1,4 @@
-"""The project's own databases, opened for reading.
+"""The project's own databases, opened.
 
 A part of the probe; see `script`. A connection here belongs to no alias: the project's code, which
 runs in the same process, still finds scratch databases alone.
@@ -33,7 +33,7 @@ class Missing(Exception):
 @contextlib.contextmanager
 def opened(config: dict[str, Any]) -> Iterator[Any]:
     """A connection that cannot write. Raises `Missing`, or what Django raises."""
-    connection = scratch.connect(_patient(config))
+    connection = scratch.connect(prepared(config))
     try:
         statement = _READ_ONLY.get(connection.vendor)
         with connection.cursor() as cursor:
@@ -44,8 +44,11 @@ def opened(config: dict[str, Any]) -> Iterator[Any]:
         connection.close()
 
 
-def _patient(config: dict[str, Any]) -> dict[str, Any]:
-    """`config` for one short visit. SQLite would make the file that it does not find."""
+def prepared(config: dict[str, Any], mode: str = "ro", patience: int = _PATIENCE) -> dict[str, Any]:
+    """`config` for one short visit; SQLite's file is opened in that mode and never made.
+
+    `patience` is how many seconds SQLite waits for a lock. Raises `Missing`.
+    """
     found = {**config, "CONN_MAX_AGE": 0, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True}
     options = dict(config.get("OPTIONS") or {})
     if scratch.vendor(config) == "sqlite":
@@ -53,8 +56,10 @@ def _patient(config: dict[str, Any]) -> dict[str, Any]:
         if not name.startswith(_IN_MEMORY):
             if not os.path.exists(name):
                 raise Missing(name)
-            found["NAME"] = f"file:{quote(os.path.abspath(name))}?mode=ro"
-        found["OPTIONS"] = {"timeout": options.get("timeout", _PATIENCE)}
+            found["NAME"] = f"file:{quote(os.path.abspath(name))}?mode={mode}"
+        found["OPTIONS"] = {
+            "timeout": options.get("timeout", patience) if mode == "ro" else patience
+        }
         return found
     if scratch.vendor(config) in ("postgresql", "mysql"):
         found["OPTIONS"] = {"connect_timeout": _PATIENCE, **options}
