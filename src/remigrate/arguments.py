@@ -22,6 +22,8 @@ _RESET = ("all", "path", "base", "strategy", "database", "keep-replaced", "guard
           "accept-differences", "dry-run", "finish", "allow-dirty", "reset-format",
           "output")  # fmt: skip
 _STATUS = ("alias", "since", "check", "reset-format", "output")
+_SYNC = ("app", "alias", "applied", "pending", "database", "accept-differences", "apply",
+         "reset-format", "output")  # fmt: skip
 _SWITCHES = ("drift", "guard")
 """Flags that the configuration may set either way, so that the command line may too."""
 
@@ -140,6 +142,7 @@ exit codes:
 _OF_DB = """\
 examples:
   remigrate db status                   what each database has applied, and what is wrong with it
+  remigrate db sync                     which rows would put it right; --apply writes them
 
 remigrate db COMMAND --help tells all of a command.
 """
@@ -165,6 +168,36 @@ exit codes:
   0 nothing is wrong (without --check, migrations may be pending)   1 something is   2 wrong usage
   or configuration   3 repository cannot be read   4 the project's environment failed, or a
   database could not be read   130 interrupted
+"""
+
+_OF_SYNC = """\
+For rows of django_migrations that do not say what is in the database: after a fresh reset, after
+migrations were renamed, deleted or remade, after --fake, after switching branches, after a table
+was emptied or a dump restored.
+
+The migrations on disk are run on a new scratch database of the same kind, one by one, and the
+tables that each of them makes are compared with those of yours. Where they are equal, that is how
+far an app has come. The rows are to say just that: what is before it is applied, what comes after
+it is left for `migrate`, and what has no file goes. Rows of apps that are in order stay as they
+are, and no other table is ever written to.
+
+Nothing is written without --apply. That makes a backup first, and then writes all rows at once, or
+none, under a lock, and only if rows and tables are still what was compared.
+
+Code in migrations (RunPython, RunSQL) leaves nothing that tables show. Where a row of such a
+migration would change, you are asked whether it has run: --applied LABEL.NAME, or
+--pending LABEL.NAME. Where all migrations of an app were replaced by others, it is taken as run.
+
+examples:
+  remigrate db sync                      what would be written
+  remigrate db sync --apply
+  remigrate db sync --app shop --applied shop.0003_prices --apply
+  remigrate db sync --database postgresql://me@localhost      where scratch databases may be made
+
+exit codes:
+  0 all is right, or was written   1 there is something to write, or something keeps it   2 wrong
+  usage or configuration   3 repository cannot be read   4 the project's environment failed, or a
+  database could not be read or written   130 interrupted
 """
 
 _OF_DOCTOR = """\
@@ -277,6 +310,12 @@ def parser() -> argparse.ArgumentParser:
     status.set_defaults(command="db status")
     status.epilog = _OF_STATUS
     _path(status)
+    sync = _command(
+        of_db, "sync", (*_SYNC, *_PROJECT), "have the rows of applied migrations say what is there"
+    )
+    sync.set_defaults(command="db sync")
+    sync.epilog = _OF_SYNC
+    _path(sync)
     init = _command(commands, "init", ("yes",), "write the files that have a project looked after")
     init.epilog = _OF_INIT
     _path(init)

@@ -308,6 +308,24 @@ def _db_status(call: Call) -> int:
     return flow.exit_code(found, check_pending=options.check)
 
 
+def _db_sync(call: Call) -> int:
+    from remigrate import ending
+    from remigrate.db import sync
+    from remigrate.report import sync_json, sync_text
+
+    options = call.options
+    with ending.by_signals():
+        repository = git.open_repository(options.path, call.environ)
+        found = sync.run(repository, options, call.environ, disk_cache(call), call.say)
+        call.say.done()
+        if options.reset_format == "json":
+            text = sync_json.render(found)
+        else:
+            text = sync_text.render(found, _paint(call), options.verbose)
+        call.say.result(text, options.output)
+    return sync.exit_code(found)
+
+
 def _init(call: Call) -> int:
     from remigrate import init
     from remigrate.report import init_text
@@ -347,6 +365,7 @@ _COMMANDS: dict[str, Callable[[Call], int]] = {
     "projects": _projects,
     "reset": _reset,
     "db status": _db_status,
+    "db sync": _db_sync,
     "init": _init,
     "doctor": _doctor,
     "demo": _demo,

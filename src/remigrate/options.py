@@ -79,8 +79,7 @@ TABLE: tuple[Option, ...] = (
            "later", False),
     Option("guard", "flag", "let the new migrations stop a database that is behind base (default: "
            "they do)", True, in_file=True),
-    Option("accept-differences", "flag", "write the files although the proof found differences",
-           False),
+    Option("accept-differences", "flag", "write although the proof found differences", False),
     Option("dry-run", "flag", "write nothing; show the diff and the proof", False),
     Option("finish", "flag", "remove what a squash with --keep-replaced replaced, and its "
            "`replaces`", False),
@@ -94,6 +93,11 @@ TABLE: tuple[Option, ...] = (
     Option("since", "text", "tell how to step back at REV, which still has the files of ghosts",
            metavar="REV"),
     Option("check", "flag", "end with exit code 1 also when migrations are pending", False),
+    Option("applied", "labels", "the code of LABEL.NAME has run: take the migration as applied "
+           "(repeatable)", (), metavar="LABEL.NAME", repeatable=True),
+    Option("pending", "labels", "leave LABEL.NAME for `migrate` to run (repeatable)", (),
+           metavar="LABEL.NAME", repeatable=True),
+    Option("apply", "flag", "write it; without this nothing is changed", False),
     Option("yes", "flag", "write without asking", False),
     Option("migrate-time-limit", "number", "seconds that one `migrate` of an empty database may "
            "take in a proof", 3600, in_file=True),
@@ -155,6 +159,9 @@ class Options(NamedTuple):
     alias: tuple[str, ...] = ()
     since: str | None = None
     check: bool = False
+    applied: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    apply: bool = False
     yes: bool = False
     migrate_time_limit: int = 3600
     bot: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import tempfile
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from remigrate import errors, runtime, server_home, servers
 from remigrate.view import View
@@ -34,11 +34,12 @@ class Workbench:
         options: Options,
         environ: Mapping[str, str],
         warn: Callable[[str, str], None],
-        databases: Literal["scratch", "own"] = "scratch",
+        alias: str | None = None,
     ) -> None:
-        """`parts` are the probe's; the last of them answers, "clean" among the commands."""
+        """`parts` are the probe's; the last of them answers, "clean" among the commands. With an
+        `alias` every command is about that database of the project, which they may then reach."""
         limits = place.limits._replace(seconds=options.migrate_time_limit, output=_OUTPUT)
-        self._parts, self._databases = parts, databases
+        self._parts, self._alias = parts, alias
         self._place = place._replace(limits=limits, patience="migrate-time-limit")
         self._environ, self._warn = environ, warn
         self._workshop = workshop
@@ -122,4 +123,7 @@ class Workbench:
         self._asked = True
         self._lag += [each for each in data.get("lag", ()) if each not in self._lag]
         whole = {"lag": self._lag, **data, "servers": self._servers, "token": self._token}
-        return runtime.ask(self._place, command, view, self._parts, whole, self._databases)
+        if self._alias is None:
+            return runtime.ask(self._place, command, view, self._parts, whole)
+        whole["alias"] = self._alias
+        return runtime.ask(self._place, command, view, self._parts, whole, databases="own")

@@ -39,6 +39,7 @@ class Database(NamedTuple):
     """What ``migrate`` would run, in its order."""
     conflict: str
     """Why ``migrate`` would not start, in Django's words; else empty."""
+    rows: tuple[Row, ...]
     standing: standing.Standing
 
     @property
@@ -55,6 +56,10 @@ class Found(NamedTuple):
     settings: str
     """Name of the module."""
     databases: tuple[Database, ...]
+    installed: frozenset[str]
+    """Labels of the apps."""
+    known: frozenset[standing.Name]
+    """Migrations on disk."""
 
 
 def status(
@@ -134,7 +139,8 @@ def _read(data: dict[str, Any]) -> tuple[list[str], Found]:
     databases = tuple(_database(each, project, installed) for each in data["databases"])
     python, django, settings = (str(data[name]) for name in ("python", "django", "settings"))
     aliases = [str(each) for each in data["aliases"]]
-    return aliases, Found(python, django, settings, databases)
+    known = frozenset(migration.key for app in project.apps for migration in app.migrations)
+    return aliases, Found(python, django, settings, databases, installed, known)
 
 
 def _project(files: list[Any]) -> Project:
@@ -175,5 +181,6 @@ def _database(found: Any, project: Project, installed: frozenset[str]) -> Databa
         str(found["failed"] or ""),
         _names(found["plan"] or ()),
         str(found["conflict"] or ""),
+        tuple(rows),
         standing.of(rows, project, installed),
     )

@@ -1,6 +1,6 @@
 """What the project's databases say of their migrations, and what Django makes of it.
 
-A part of the probe, the last one; see `script`. One command, which only reads:
+A part of the probe; see `script`. One command, which only reads:
 
 "status"
     aliases     those to look at; all that have an engine when empty
@@ -23,9 +23,10 @@ A part of the probe, the last one; see `script`. One command, which only reads:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import django
 from django.apps import apps
@@ -33,6 +34,9 @@ from django.db.migrations import executor, loader
 from django.db.migrations.recorder import MigrationRecorder
 
 from remigrate.probe import live, scratch, script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 Row = Any  # [id, label, name, when]
 
@@ -115,6 +119,29 @@ def _rows(connection: Any) -> list[Row] | None:
 
 def _judged(probe: Any, rows: list[Row]) -> dict[str, Any]:
     """What ``migrate`` would do on a database with these rows, without asking it again."""
+    with knowing((label, name) for _, label, name, _ in rows):
+        try:
+            planning = executor.MigrationExecutor(NOBODY)
+            planning.loader.check_consistent_history(NOBODY)
+            conflicts = planning.loader.detect_conflicts()
+            if conflicts:
+                return {"conflict": conflicting(conflicts)}
+            plan = planning.migration_plan(planning.loader.graph.leaf_nodes())
+            return {"plan": [[each.app_label, each.name] for each, _ in plan]}
+        except Exception as error:  # noqa: BLE001 # whatever keeps it from starting
+            return {"conflict": script.Failures(probe).message(error)}
+
+
+def conflicting(leaves: dict[str, list[str]]) -> str:
+    """What ``migrate`` says of two leaves of an app."""
+    named = "; ".join(f"{', '.join(names)} in {app}" for app, names in leaves.items())
+    return f"Conflicting migrations detected: {named}"
+
+
+@contextlib.contextmanager
+def knowing(names: Iterable[tuple[str, str]]) -> Iterator[None]:
+    """Within it, Django's loader and executor take these for what `NOBODY` has applied."""
+    recorded = dict.fromkeys(names)
 
     class Known:
         """Stands in for Django's recorder, whose rows were read already."""
@@ -123,21 +150,12 @@ def _judged(probe: Any, rows: list[Row]) -> dict[str, Any]:
             self.migration_qs = None
 
         def applied_migrations(self) -> dict[Any, Any]:
-            return {(label, name): None for _, label, name, _ in rows}
+            return dict(recorded)
 
     original = loader.MigrationRecorder, executor.MigrationRecorder
     loader.MigrationRecorder = executor.MigrationRecorder = Known
     try:
-        planning = executor.MigrationExecutor(_NOBODY)
-        planning.loader.check_consistent_history(_NOBODY)
-        conflicts = planning.loader.detect_conflicts()
-        if conflicts:
-            named = "; ".join(f"{', '.join(names)} in {app}" for app, names in conflicts.items())
-            return {"conflict": f"Conflicting migrations detected: {named}"}
-        plan = planning.migration_plan(planning.loader.graph.leaf_nodes())
-        return {"plan": [[each.app_label, each.name] for each, _ in plan]}
-    except Exception as error:  # noqa: BLE001 # whatever keeps it from starting
-        return {"conflict": script.Failures(probe).message(error)}
+        yield
     finally:
         loader.MigrationRecorder, executor.MigrationRecorder = original
 
@@ -148,4 +166,4 @@ class _Nobody:
     alias = "default"
 
 
-_NOBODY = _Nobody()
+NOBODY = _Nobody()

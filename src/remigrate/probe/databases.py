@@ -1,4 +1,4 @@
-"""The scratch databases of one reset, by what they are for.
+"""The scratch databases of one run, by what they are for.
 
 A part of the probe; see `script` and `resetting`.
 """
@@ -21,10 +21,11 @@ _KEPT = ("old", "again", "base", "side", "fresh", "upgrade", "lagging")
 
 
 class Databases:
-    """The scratch databases of one reset."""
+    """The scratch databases of one run, for an alias."""
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
-        self.vendor = str(connections[ALIAS].vendor)
+    def __init__(self, data: Mapping[str, Any], alias: str = ALIAS) -> None:
+        self._alias = alias
+        self.vendor = str(connections[alias].vendor)
         self._server = data["servers"].get(self.vendor)
         self._token = data["token"]
 
@@ -46,12 +47,12 @@ class Databases:
 
     def open(self, name: str) -> Any:
         """The connection of the alias, now to that database."""
-        scratch.use(ALIAS, self.config(name))
+        scratch.use(self._alias, self.config(name))
         return self.settle()
 
     def settle(self) -> Any:
         """The connection of the alias, also when it was closed meanwhile."""
-        connection = connections[ALIAS]
+        connection = connections[self._alias]
         if self.vendor == "sqlite":
             with connection.cursor() as cursor:  # nothing of it has to survive
                 cursor.execute("PRAGMA synchronous = OFF")

@@ -182,11 +182,13 @@ def migrate(
     connection: Any,
     targets: Iterable[tuple[str, str]] | None = None,
     after: Callable[[tuple[str, str]], None] = lambda _: None,
+    executor: Any = None,
 ) -> Moved:
     """Migrate forwards to `targets`, by default to every leaf, signals included.
 
     Two leaves of one app are both gone to, as in a conflict. `after` is called with each migration
     that was applied. What a migration or a receiver raises is returned; all else is raised.
+    `executor`: one whose loader has another graph than this database would be given.
     """
     watch = Watch(connection, after)
     started, worked = time.perf_counter(), time.process_time()
@@ -194,7 +196,8 @@ def migrate(
     def took() -> tuple[float, float]:
         return time.perf_counter() - started, time.process_time() - worked
 
-    executor = MigrationExecutor(connection, watch.progress)
+    executor = executor or MigrationExecutor(connection)
+    executor.progress_callback = watch.progress
     executor.loader.check_consistent_history(connection)
     wanted = sorted(targets) if targets is not None else executor.loader.graph.leaf_nodes()
     plan = executor.migration_plan(wanted)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from remigrate.report.words import dotted
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from remigrate.db.flow import Database
-    from remigrate.db.standing import Name, Row
+    from remigrate.db.standing import Row
 
 
 def render(databases: Sequence[Database]) -> str:
@@ -28,30 +30,27 @@ def _database(found: Database) -> dict[str, Any]:
         "failed": found.failed or None,
         "wrong": found.is_wrong,
         "conflict": found.conflict or None,
-        "applied": list(map(_dotted, standing.applied)),
-        "pending": list(map(_dotted, found.pending)),
-        "ghosts": list(map(_row, standing.ghosts)),
+        "applied": list(map(dotted, standing.applied)),
+        "pending": list(map(dotted, found.pending)),
+        "ghosts": list(map(row, standing.ghosts)),
         "out_of_order": [
-            {"applied": _dotted(applied), "needs": _dotted(needed)}
+            {"applied": dotted(applied), "needs": dotted(needed)}
             for applied, needed in standing.out_of_order
         ],
         "lagging": [
             {
-                "squash": _dotted(lag.squash),
-                "missing": list(map(_dotted, lag.missing)),
+                "squash": dotted(lag.squash),
+                "missing": list(map(dotted, lag.missing)),
                 "files_gone": lag.gone,
             }
             for lag in standing.lagging
         ],
-        "replaced": list(map(_row, standing.replaced)),
-        "of_other_apps": list(map(_row, standing.foreign)),
-        "marks": list(map(_row, standing.marks)),
+        "replaced": list(map(row, standing.replaced)),
+        "of_other_apps": list(map(row, standing.foreign)),
+        "marks": list(map(row, standing.marks)),
     }
 
 
-def _dotted(name: Name) -> str:
-    return ".".join(name)
-
-
-def _row(row: Row) -> dict[str, Any]:
-    return {"id": row.id, "migration": _dotted(row.name), "applied": row.applied}
+def row(found: Row) -> dict[str, Any]:
+    """A row of django_migrations."""
+    return {"id": found.id, "migration": dotted(found.name), "applied": found.applied}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from remigrate.report.escape import visible
-from remigrate.report.words import counted
+from remigrate.report.words import counted, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +27,12 @@ def render(databases: Sequence[Database], paint: Paint, verbose: bool = False) -
     return "\n".join("".join(f"{line}\n" for line in page.database(each)) for each in databases)
 
 
+def title(found: Database, paint: Paint) -> str:
+    """Which database it is."""
+    server = f"{found.server}, " if found.server else ""
+    return paint(visible(found.alias), "bold") + f"  {server}{visible(found.place)}"
+
+
 def way_back(found: Return | None, paint: Paint) -> str:
     """The commands that unapply what has no file any more; empty where there is nothing to do."""
     if found is None:
@@ -45,8 +51,7 @@ class _Page:
         self._paint, self._verbose = paint, verbose
 
     def database(self, found: Database) -> Iterable[str]:
-        server = f"{found.server}, " if found.server else ""
-        yield self._paint(f"{visible(found.alias)}", "bold") + f"  {server}{visible(found.place)}"
+        yield title(found, self._paint)
         if found.missing:
             yield self._line("!", "yellow", "there is no such database yet; `migrate` makes it")
             return
@@ -82,7 +87,7 @@ class _Page:
             "!", "yellow", "squash in part", map(_lag, going_on),
             "`migrate` goes through what it replaces",
         )  # fmt: skip
-        yield from self._kind("!", "yellow", "pending", map(_dotted, found.pending), "`migrate`")
+        yield from self._kind("!", "yellow", "pending", map(dotted, found.pending), "`migrate`")
         if not found.is_wrong:
             yield self._line("✓", "green", f"{len(standing.applied):,} applied")
         else:
@@ -115,19 +120,15 @@ class _Page:
         return f"  {self._paint(sign, color)} {text}"
 
 
-def _dotted(name: Name) -> str:
-    return ".".join(name)
-
-
 def _row(row: Row) -> str:
-    return f"{_dotted(row.name)}  (row {row.id}, {row.applied[:19]})"
+    return f"{dotted(row.name)}  (row {row.id}, {row.applied[:19]})"
 
 
 def _before(pair: tuple[Name, Name]) -> str:
-    applied, needed = map(_dotted, pair)
+    applied, needed = map(dotted, pair)
     return f"{applied} is applied, {needed} is not"
 
 
 def _lag(lag: Lag) -> str:
     more = f" and {len(lag.missing) - 1} more" if len(lag.missing) > 1 else ""
-    return f"{_dotted(lag.squash)} lacks {_dotted(lag.missing[0])}{more}"
+    return f"{dotted(lag.squash)} lacks {dotted(lag.missing[0])}{more}"

@@ -16,3 +16,8 @@ def counted(number: int, noun: str) -> str:
 def listed(items: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+
+
+def dotted(name: tuple[str, str]) -> str:
+    """App label and name of a migration as people write them."""
+    return ".".join(name)

@@ -1,0 +1,150 @@
+"""What ``db sync`` asks of the project's Django.
+
+A part of the probe, the last one; see `script`. Commands, their data and their answers:
+
+All of them:
+    servers     {vendor: config} where scratch databases can be made; see `scratch`. Of SQLite:
+                NAME is a folder.
+    token       word in the name of that database
+    alias       the database that it is about
+
+"walk"      what the files on disk make of an empty database, beside the database of the alias
+    rows        [[label, name]] of the alias's django_migrations, as they were read before
+  answers
+    needs       vendor of the database, when `servers` does not have it; nothing else then
+    live        {key: [object]}: the schema of the alias; see `catalogue`. An object of no table has
+                a key of its own
+    digest      of that schema
+    compared    version of the scratch server
+    broken      null, or in words why the files cannot be migrated; nothing below it then
+    steps       [{label, name, rows, needs, code, objects}] in the order in which they were applied:
+                first what `rows` calls applied, with all that it depends on
+                rows: [[label, name]] that it records; needs: [[label, name]] it depends on
+                code: [text] of operations that may change rows, which no schema shows
+                objects: {key: [object]} that it changed, as they are after it
+    extras      [[label, name, [[label, name]]]] squashes that are recorded as soon as all of those
+                are
+    labels      [label] of all installed apps
+    unmanaged   [table] of models that Django does not manage
+
+"write"     new rows, in one transaction under a lock; a table that is not there is made before
+    rows        [[id, label, name]] as they have to be still
+    digest      of the schema, as it has to be still; null where it does not matter
+    delete      [id]
+    insert      [[label, name]]
+  answers
+    state       "written"; "done": they are there already, and no others; "changed": rows or schema
+                are others than they were; "busy": somebody else holds the table, and did not let
+                go of it in time
+    why         in words, for "changed" and "busy"; else empty
+
+"clean"     drops the scratch database of the token; answers {}
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from django.db.migrations.exceptions import MigrationSchemaMissing
+from django.db.migrations.recorder import MigrationRecorder
+
+from remigrate.probe import catalogue, live, recorded, scratch, script, walking
+from remigrate.probe.databases import Databases
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NAME = "sync"
+_COLLATION = "SELECT @@character_set_database, @@collation_database"
+
+
+def answer(probe: Any, command: str, data: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a command of the header. Raises KeyError for any other."""
+    return {"walk": walk, "write": write, "clean": clean}[command](probe, data)
+
+
+def walk(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to "walk"."""
+    own = probe.own_databases[data["alias"]]
+    databases = Databases(data, data["alias"])
+    if databases.missing:
+        return {"needs": databases.vendor}
+    with live.opened(own) as connection:
+        schema = catalogue.schema(connection)
+        text = _first(connection, _COLLATION) if connection.vendor == "mysql" else None
+    databases.make(_NAME)
+    connection = databases.open(_NAME)
+    if text:  # what a column is made with where nobody says so
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER DATABASE CHARACTER SET {} COLLATE {}".format(*text))
+    found = walking.walk(probe, connection, map(tuple, data["rows"]))
+    return {
+        **found,
+        "needs": None,
+        "live": walking.keyed(schema["objects"]),
+        "digest": _digest(schema),
+        "compared": catalogue.schema(connection)["version"],
+    }
+
+
+def _first(connection: Any, query: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchone()
+
+
+def _digest(schema: dict[str, Any]) -> str:
+    text = json.dumps(schema["objects"], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to "write"."""
+    own = probe.own_databases[data["alias"]]
+    _demand_table(own)
+    try:
+        with recorded.exclusive(own) as (connection, cursor):
+            found = recorded.rows(cursor)
+            state, why = _judged(connection, found, data)
+            if state == "written":
+                applied = recorded.now(cursor)
+                come = [[None, label, name, applied] for label, name in data["insert"]]
+                recorded.replace(cursor, data["delete"], come)
+            return {"state": state, "why": why}
+    except recorded.Busy as error:
+        return {"state": "busy", "why": script.Failures(probe).message(error)}
+
+
+def _demand_table(config: dict[str, Any]) -> None:
+    """Make django_migrations where somebody has dropped it; empty, it says no more than nothing."""
+    connection = scratch.connect(live.prepared(config, "rw"))
+    with contextlib.closing(connection):
+        try:
+            MigrationRecorder(connection).ensure_schema()
+        except MigrationSchemaMissing:  # somebody else has just made it, or nobody may
+            if not MigrationRecorder(connection).has_table():
+                raise
+
+
+def _judged(connection: Any, rows: list[Any], data: Mapping[str, Any]) -> tuple[str, str]:
+    """What there is to do under the lock, and why nothing is."""
+    if [row[:3] for row in rows] != data["rows"]:
+        gone = set(data["delete"])
+        wanted = [row[1:] for row in data["rows"] if row[0] not in gone] + data["insert"]
+        if sorted(row[1:3] for row in rows) == sorted(wanted):
+            return "done", ""
+        return "changed", "django_migrations has other rows than a moment ago"
+    if data["digest"] is not None and _digest(catalogue.schema(connection)) != data["digest"]:
+        return "changed", "the schema is another than a moment ago"
+    return "written", ""
+
+
+def clean(_: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to "clean"."""
+    databases = Databases(data, data["alias"])
+    if not databases.missing:
+        scratch.drop(databases.config(_NAME))
+    return {}

@@ -1,0 +1,107 @@
+"""What came of ``db sync``, for a person at a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from remigrate.report.db_text import MOST, title
+from remigrate.report.escape import visible
+from remigrate.report.words import counted, dotted, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from remigrate.db.alignment import Verdict
+    from remigrate.db.sync import Synced
+
+    Paint = Callable[[str, str], str]
+
+
+_WAYS = (
+    "Where the database lacks something, go back to files that build what is there, or let",
+    "`migrate` build it. Where it has more, remove it, or step back with the files that made it:",
+    "remigrate db status --since REV. --app LABEL leaves other apps out; --accept-differences",
+    "writes all the same.",
+)
+
+
+def render(found: Sequence[Synced], paint: Paint, verbose: bool = False) -> str:
+    """A block for each database. `paint(text, colour)` may colour."""
+    if not found:
+        return "the settings name no database\n"
+    page = _Page(paint, verbose)
+    return "\n".join("".join(f"{line}\n" for line in page.database(each)) for each in found)
+
+
+class _Page:
+    def __init__(self, paint: Paint, verbose: bool) -> None:
+        self._paint, self._verbose = paint, verbose
+
+    def database(self, found: Synced) -> Iterable[str]:
+        yield title(found.database, self._paint)
+        if found.state == "missing":
+            yield self._line("!", "yellow", "there is no such database yet; `migrate` makes it")
+            return
+        if found.state == "failed" and not found.verdicts:
+            yield self._line("✗", "red", f"it could not be read: {visible(found.why)}")
+            return
+        if found.why and found.state == "refused":
+            why = f"the migrations on disk cannot be run: {visible(found.why)}"
+            yield self._line("✗", "red", why)
+            return
+        for verdict in found.verdicts:
+            yield from self._app(verdict)
+        yield from self._ending(found)
+
+    def _app(self, verdict: Verdict) -> Iterable[str]:
+        names = visible(listed(verdict.labels))
+        place = f"is at {visible(dotted(verdict.reached))}" if verdict.reached else "has nothing"
+        if verdict.differences:
+            yield self._line("✗", "red", f"{names}: the tables are not what its migrations build")
+            yield from (f"      {visible(text)}" for text in verdict.differences)
+        elif verdict.changes or verdict.is_open:
+            yield f"  {self._paint(names, 'bold')}  {place}, as the tables show"
+        elif verdict.warnings:
+            yield self._line("!", "yellow", f"{names}: nothing is changed, but")
+        yield from (self._line("✗", "red", visible(text)) for text in verdict.refused)
+        yield from (self._line("?", "yellow", visible(text)) for text in verdict.questions)
+        if not verdict.differences:
+            yield from self._rows("+", "green", map(dotted, verdict.insert))
+            gone = (f"{dotted(row.name)}  (row {row.id})" for row in verdict.delete)
+            yield from self._rows("-", "red", gone)
+        yield from (f"    ! {visible(text)}" for text in verdict.warnings)
+
+    def _rows(self, sign: str, color: str, names: Iterable[str]) -> Iterable[str]:
+        found = [visible(name) for name in names]
+        shown = found if self._verbose else found[:MOST]
+        yield from (f"    {self._paint(f'{sign} {name}', color)}" for name in shown)
+        if len(found) > len(shown):
+            yield f"    {sign} … and {len(found) - len(shown):,} more (--verbose lists all)"
+
+    def _ending(self, found: Synced) -> Iterable[str]:
+        come = sum(len(each.insert) for each in found.verdicts)
+        gone = sum(len(each.delete) for each in found.verdicts)
+        rows = f"{counted(come, 'row')} to insert, {counted(gone, 'row')} to delete"
+        if found.state == "right":
+            yield self._line("✓", "green", "the rows say what the tables show")
+        elif found.state == "planned":
+            yield self._line("!", "yellow", f"{rows}; --apply writes them")
+        elif found.state == "refused":
+            yield self._line("✗", "red", "nothing is written while this is open")
+            yield from self._ways_out(found)
+        elif found.state == "done":
+            yield self._line("✓", "green", "somebody else has just written these rows")
+        elif found.state == "failed":
+            yield self._line("✗", "red", f"nothing was written: {visible(found.why)}")
+            yield "      Run it again."
+        else:
+            yield self._line("✓", "green", f"{counted(come, 'row')} inserted, {gone:,} deleted")
+        if found.backup:
+            yield f"      To undo it: remigrate db restore {visible(found.backup)} --apply"
+
+    def _ways_out(self, found: Synced) -> Iterable[str]:
+        if any(each.differences for each in found.verdicts):
+            yield from (f"      {line}" for line in _WAYS)
+
+    def _line(self, sign: str, color: str, text: str) -> str:
+        return f"  {self._paint(sign, color)} {text}"
