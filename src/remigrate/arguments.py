@@ -24,6 +24,7 @@ _RESET = ("all", "path", "base", "strategy", "database", "keep-replaced", "guard
 _STATUS = ("alias", "since", "check", "reset-format", "output")
 _SYNC = ("app", "alias", "applied", "pending", "database", "accept-differences", "apply",
          "reset-format", "output")  # fmt: skip
+_RECREATE = ("alias", "name", "apply", "output")
 _SWITCHES = ("drift", "guard")
 """Flags that the configuration may set either way, so that the command line may too."""
 
@@ -37,6 +38,7 @@ examples:
   remigrate reset shop --dry-run         what a short history of an app would be, with its proof
   remigrate projects --format matrix     the projects of a monorepo, for a workflow's jobs
   remigrate db status                    what each database has applied, and what is wrong with it
+  remigrate db recreate                  what would go if the development database were made anew
   remigrate init                         a workflow, hooks and configuration for this repository
   remigrate doctor                       what is found here, and what is missing
   remigrate demo                         see it find something, on a throwaway project
@@ -143,6 +145,7 @@ _OF_DB = """\
 examples:
   remigrate db status                   what each database has applied, and what is wrong with it
   remigrate db sync                     which rows would put it right; --apply writes them
+  remigrate db recreate                 in development: drop, make and migrate it; --apply does it
 
 remigrate db COMMAND --help tells all of a command.
 """
@@ -198,6 +201,28 @@ exit codes:
   0 all is right, or was written   1 there is something to write, or something keeps it   2 wrong
   usage or configuration   3 repository cannot be read   4 the project's environment failed, or a
   database could not be read or written   130 interrupted
+"""
+
+_OF_RECREATE = """\
+For development. Drops the database and makes it, as it was but empty; runs the project's own
+`manage.py migrate` on it; and says what comes next. Without --apply it only tells what would go.
+A SQLite file goes with its -wal, -shm and -journal.
+
+Refused, with nothing changed: DEBUG is off, or the host is another machine (the name of a service
+of docker compose is one, too), unless --name gives the database's name; one of several aliases
+that is not named with --alias, that is another's mirror, or whose database another one has; on
+PostgreSQL, while somebody is connected; a user who may not drop and create it; migrations that
+`migrate` would not start with.
+
+examples:
+  remigrate db recreate
+  remigrate db recreate --apply
+  remigrate db recreate --alias default --name shop --apply
+
+exit codes:
+  0 done, or without --apply would be   2 refused, wrong usage or configuration   3 repository
+  cannot be read   4 the project's environment failed, the server refused, or `migrate` failed
+  afterwards   130 interrupted
 """
 
 _OF_DOCTOR = """\
@@ -316,6 +341,15 @@ def parser() -> argparse.ArgumentParser:
     sync.set_defaults(command="db sync")
     sync.epilog = _OF_SYNC
     _path(sync)
+    recreate = _command(
+        of_db,
+        "recreate",
+        (*_RECREATE, *_PROJECT),
+        "drop a development database, make it anew and migrate it",
+    )
+    recreate.set_defaults(command="db recreate")
+    recreate.epilog = _OF_RECREATE
+    _path(recreate)
     init = _command(commands, "init", ("yes",), "write the files that have a project looked after")
     init.epilog = _OF_INIT
     _path(init)

@@ -326,6 +326,27 @@ def _db_sync(call: Call) -> int:
     return sync.exit_code(found)
 
 
+def _db_recreate(call: Call) -> int:
+    from remigrate import ending
+    from remigrate.db import recreate
+    from remigrate.report import recreate_text
+
+    options = call.options
+    with ending.by_signals():
+        repository = git.open_repository(options.path, call.environ)
+        call.say.progress("looking at the database …")
+        found = recreate.look(repository, options, call.environ, disk_cache(call))
+        if options.apply:
+            done = recreate.make_anew(found, options, call.say.progress)
+            call.say.done()
+            text = recreate_text.done(found, done, _paint(call))
+        else:
+            call.say.done()
+            text = recreate_text.would(found, _paint(call), options.verbose)
+    call.say.result(text, options.output)
+    return errors.OK
+
+
 def _init(call: Call) -> int:
     from remigrate import init
     from remigrate.report import init_text
@@ -366,6 +387,7 @@ _COMMANDS: dict[str, Callable[[Call], int]] = {
     "reset": _reset,
     "db status": _db_status,
     "db sync": _db_sync,
+    "db recreate": _db_recreate,
     "init": _init,
     "doctor": _doctor,
     "demo": _demo,

@@ -92,6 +92,9 @@ TABLE: tuple[Option, ...] = (
            metavar="ALIAS", repeatable=True),
     Option("since", "text", "tell how to step back at REV, which still has the files of ghosts",
            metavar="REV"),
+    Option("name", "text", "what the database is called: needed where DEBUG is off, or its host is "
+           "another machine", metavar="NAME"),
+    Option("apply", "flag", "do it; without, only what would be done is told", False),
     Option("check", "flag", "end with exit code 1 also when migrations are pending", False),
     Option("applied", "labels", "the code of LABEL.NAME has run: take the migration as applied "
            "(repeatable)", (), metavar="LABEL.NAME", repeatable=True),
@@ -158,6 +161,8 @@ class Options(NamedTuple):
     reset_format: str = "text"
     alias: tuple[str, ...] = ()
     since: str | None = None
+    name: str | None = None
+    apply: bool = False
     check: bool = False
     applied: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()

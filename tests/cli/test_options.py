@@ -35,6 +35,10 @@ COMMANDS = {
         *("alias", "since", "check", "format", "output", "python", "settings", "manage"),
         *("no-cache", "quiet", "verbose", "color", "config", "help"),
     },
+    "db recreate": {
+        *("alias", "name", "apply", "output", "python", "settings", "manage"),
+        *("no-cache", "quiet", "verbose", "color", "config", "help"),
+    },
     "init": {"yes", "no-cache", "quiet", "verbose", "color", "config", "help"},
     "doctor": {
         *("python", "settings", "manage"),

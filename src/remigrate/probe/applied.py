@@ -86,17 +86,17 @@ def _database(probe: Any, alias: str, config: dict[str, Any]) -> dict[str, Any]:
     try:
         found["vendor"] = scratch.vendor(config)
         with live.opened(config) as connection:
-            found["version"] = _version(connection)
+            found["version"] = version(connection)
             found["rows"] = _rows(connection)
     except live.Missing:
         found["missing"] = True
     except Exception as error:  # noqa: BLE001 # a driver has its own kinds
         found["failed"] = script.Failures(probe).message(error)
         return found
-    return {**found, **_judged(probe, found["rows"] or [])}
+    return {**found, **judged(probe, found["rows"] or [])}
 
 
-def _version(connection: Any) -> str:
+def version(connection: Any) -> str:
     if connection.vendor == "sqlite":
         return ".".join(map(str, connection.Database.sqlite_version_info))
     query = {"postgresql": "SHOW server_version", "mysql": "SELECT version()"}
@@ -117,7 +117,7 @@ def _rows(connection: Any) -> list[Row] | None:
         return [[row[0], row[1], row[2], str(row[3])] for row in cursor.fetchall()]
 
 
-def _judged(probe: Any, rows: list[Row]) -> dict[str, Any]:
+def judged(probe: Any, rows: list[Row]) -> dict[str, Any]:
     """What ``migrate`` would do on a database with these rows, without asking it again."""
     with knowing((label, name) for _, label, name, _ in rows):
         try:

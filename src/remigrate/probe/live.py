@@ -23,7 +23,7 @@ _READ_ONLY = {
 }
 _PATIENCE = 10
 """Seconds for a server to answer at all."""
-_IN_MEMORY = (":memory:", "file:")
+IN_MEMORY = (":memory:", "file:")
 
 
 class Missing(Exception):
@@ -53,7 +53,7 @@ def prepared(config: dict[str, Any], mode: str = "ro", patience: int = _PATIENCE
     options = dict(config.get("OPTIONS") or {})
     if scratch.vendor(config) == "sqlite":
         name = str(config.get("NAME") or "")
-        if not name.startswith(_IN_MEMORY):
+        if not name.startswith(IN_MEMORY):
             if not os.path.exists(name):
                 raise Missing(name)
             found["NAME"] = f"file:{quote(os.path.abspath(name))}?mode={mode}"

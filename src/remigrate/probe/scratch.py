@@ -163,7 +163,7 @@ def _leave(config: Config) -> None:
 
 
 @contextlib.contextmanager
-def _cursor(config: Config, database: str | None) -> Iterator[Any]:
+def visit(config: Config, database: str | None) -> Iterator[Any]:
     """A cursor in that database of the server, outside of any transaction."""
     connection = connect({**config, "NAME": database, "AUTOCOMMIT": True})
     try:
@@ -173,7 +173,7 @@ def _cursor(config: Config, database: str | None) -> Iterator[Any]:
         connection.close()
 
 
-def _quoted(name: str, mark: str) -> str:
+def quoted(name: str, mark: str) -> str:
     return mark + name.replace(mark, mark * 2) + mark
 
 
@@ -209,7 +209,7 @@ class _PostgreSQL:
     @classmethod
     def create(cls, config: Config) -> None:
         with cls._administrator(config) as cursor:
-            name = _quoted(config["NAME"], '"')
+            name = quoted(config["NAME"], '"')
             cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
 
     @classmethod
@@ -221,23 +221,23 @@ class _PostgreSQL:
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
                     [config["NAME"]],
                 )
-                _await_nobody(cursor, config["NAME"])
-            name = _quoted(config["NAME"], '"')
+                await_nobody(cursor, config["NAME"])
+            name = quoted(config["NAME"], '"')
             cursor.execute(f"DROP DATABASE IF EXISTS {name}{force}")
 
     @classmethod
     def copy(cls, config: Config, new: Config) -> None:
         with cls._administrator(config) as cursor:
-            _await_nobody(cursor, config["NAME"])
-            old, made = _quoted(config["NAME"], '"'), _quoted(new["NAME"], '"')
+            await_nobody(cursor, config["NAME"])
+            old, made = quoted(config["NAME"], '"'), quoted(new["NAME"], '"')
             # Writing every page to the log, the default of 15, is for servers that must survive.
             how = " STRATEGY file_copy" if _server_version(cursor) >= 150000 else ""
             cursor.execute(f"CREATE DATABASE {made} TEMPLATE {old}{how}")
-            _copy_settings(cursor, config["NAME"], made)
+            copy_settings(cursor, config["NAME"], made)
 
     @staticmethod
     def _administrator(config: Config) -> Any:
-        return _cursor(config, config.get("THROUGH") or "postgres")
+        return visit(config, config.get("THROUGH") or "postgres")
 
 
 def _server_version(cursor: Any) -> int:
@@ -245,7 +245,7 @@ def _server_version(cursor: Any) -> int:
     return int(cursor.fetchone()[0])
 
 
-def _await_nobody(cursor: Any, name: str) -> None:
+def await_nobody(cursor: Any, name: str) -> None:
     """A connection that was closed is there for a moment, and the server would wait 0.1 s for it.
 
     Whoever stays makes the next statement fail, in the server's own words.
@@ -258,7 +258,7 @@ def _await_nobody(cursor: Any, name: str) -> None:
         time.sleep(0.002)
 
 
-def _copy_settings(cursor: Any, name: str, made: str) -> None:
+def copy_settings(cursor: Any, name: str, made: str) -> None:
     """What ALTER DATABASE … SET left; a template does not hand it on."""
     cursor.execute(
         "SELECT unnest(setconfig) FROM pg_db_role_setting JOIN pg_database ON oid = setdatabase"
@@ -269,7 +269,7 @@ def _copy_settings(cursor: Any, name: str, made: str) -> None:
         key, _, value = setting.partition("=")
         # Lists are kept as they were written, with the quotes of their own.
         listed = key in ("search_path", "temp_tablespaces", "session_preload_libraries")
-        written = value if listed and value else _quoted(value, "'")
+        written = value if listed and value else quoted(value, "'")
         cursor.execute(f"ALTER DATABASE {made} SET {key} TO {written}")
 
 
@@ -279,17 +279,17 @@ def _copy_settings(cursor: Any, name: str, made: str) -> None:
 class _MySQL:
     @staticmethod
     def create(config: Config) -> None:
-        with _cursor(config, None) as cursor:
-            cursor.execute(f"CREATE DATABASE {_quoted(config['NAME'], '`')} CHARACTER SET utf8mb4")
+        with visit(config, None) as cursor:
+            cursor.execute(f"CREATE DATABASE {quoted(config['NAME'], '`')} CHARACTER SET utf8mb4")
 
     @staticmethod
     def drop(config: Config) -> None:
-        with _cursor(config, None) as cursor:
-            cursor.execute(f"DROP DATABASE IF EXISTS {_quoted(config['NAME'], '`')}")
+        with visit(config, None) as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS {quoted(config['NAME'], '`')}")
 
     @staticmethod
     def copy(config: Config, new: Config) -> None:
-        with _cursor(config, None) as cursor:
+        with visit(config, None) as cursor:
             _MySQLCopy(cursor, config["NAME"], new["NAME"]).run()
 
 
@@ -333,7 +333,7 @@ class _MySQLCopy:
             self._all(kind, [row[1] for row in found])
         self._all("VIEW", [name for name, kind in kinds if kind == "VIEW"])
         self._all("TRIGGER", self._triggers())
-        events = self._asked(f"SHOW EVENTS FROM {_quoted(self._old, '`')}")
+        events = self._asked(f"SHOW EVENTS FROM {quoted(self._old, '`')}")
         self._all("EVENT", [row[1] for row in events])
 
     def _plain(self) -> None:
@@ -346,7 +346,7 @@ class _MySQLCopy:
         [[charset, collation]] = self._asked(
             "SELECT @@character_set_database, @@collation_database"
         )
-        name = _quoted(self._new, "`")
+        name = quoted(self._new, "`")
         self._do(f"CREATE DATABASE {name} CHARACTER SET {charset} COLLATE {collation}")
 
     def _triggers(self) -> list[str]:
@@ -361,7 +361,7 @@ class _MySQLCopy:
     def _all(self, kind: str, names: list[str]) -> None:
         """Make the objects as the server describes them, each after those that it stands on."""
         self._in(self._old)
-        rows = [self._asked(f"SHOW CREATE {kind} {_quoted(name, '`')}")[0] for name in names]
+        rows = [self._asked(f"SHOW CREATE {kind} {quoted(name, '`')}")[0] for name in names]
         self._in(self._new)
         while rows:
             failed: list[Any] = []
@@ -388,9 +388,9 @@ class _MySQLCopy:
     def _rows(self, tables: list[str]) -> None:
         columns = self._written_columns()
         for table in tables:
-            listed = ", ".join(_quoted(column, "`") for column in columns.get(table, ()))
-            old = f"{_quoted(self._old, '`')}.{_quoted(table, '`')}"
-            new = f"INSERT INTO {_quoted(table, '`')} ({listed})"
+            listed = ", ".join(quoted(column, "`") for column in columns.get(table, ()))
+            old = f"{quoted(self._old, '`')}.{quoted(table, '`')}"
+            new = f"INSERT INTO {quoted(table, '`')} ({listed})"
             self._do(f"{new} SELECT {listed} FROM {old}")  # noqa: S608  # names, quoted
 
     def _written_columns(self) -> dict[str, list[str]]:
@@ -409,12 +409,12 @@ class _MySQLCopy:
     def _go_on(self, names: list[str]) -> None:
         """MariaDB's: they go on where the old ones would have."""
         for name in names:
-            old = f"{_quoted(self._old, '`')}.{_quoted(name, '`')}"
+            old = f"{quoted(self._old, '`')}.{quoted(name, '`')}"
             [[value]] = self._asked(f"SELECT next_not_cached_value FROM {old}")  # noqa: S608
-            self._asked(f"SELECT SETVAL({_quoted(name, '`')}, {value}, 0)")
+            self._asked(f"SELECT SETVAL({quoted(name, '`')}, {value}, 0)")
 
     def _in(self, database: str) -> None:
-        self._do(f"USE {_quoted(database, '`')}")
+        self._do(f"USE {quoted(database, '`')}")
 
     def _do(self, statement: str) -> None:
         self._cursor.execute(statement)
