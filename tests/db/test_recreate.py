@@ -17,7 +17,7 @@ from remigrate import git, options
 from remigrate.db import flow, recreate
 from remigrate.errors import UsageFailure
 from remigrate.memory import NoCache
-from remigrate.probe import recreating
+from remigrate.probe import dropping, recreating
 from remigrate.servers import Config
 from tests.cli.project import Ran, refused
 from tests.db.served import DRIVER, cursor, database
@@ -87,8 +87,6 @@ def test_without_apply_it_tells_what_would_go(filled: Stall) -> None:
 def test_the_database_is_new_and_migrated(filled: Stall) -> None:
     file = filled.path / "db.sqlite3"
     file.chmod(0o640)
-    for end in ("-wal", "-shm", "-journal"):
-        file.with_name(file.name + end).write_bytes(b"left by a process that was killed")
     filled.settings(LOCAL + USERS)
     ran = run(filled, "--apply", "--color", "never")
     assert (ran.code, ran.err) == (0, ""), ran
@@ -96,8 +94,16 @@ def test_the_database_is_new_and_migrated(filled: Stall) -> None:
     assert "  |   Applying shop.0001_initial... OK" in ran.out
     assert "Next: python manage.py createsuperuser" in ran.out
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
-    assert [path.name for path in filled.path.glob("db.sqlite3*")] == ["db.sqlite3"]
     assert filled.manage("migrate", "--check").code == 0
+
+
+def test_what_sqlite_keeps_beside_the_file_goes_too(tmp_path: Path) -> None:
+    for end in ("", "-wal", "-shm", "-journal"):
+        (tmp_path / f"db.sqlite3{end}").write_bytes(b"of a process that was killed")
+    path = tmp_path / "db.sqlite3"
+    dropping.make_anew({"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)})
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b""
 
 
 def test_one_that_is_not_there_is_made(stall: Stall) -> None:
