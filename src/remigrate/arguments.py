@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from remigrate import __version__, errors
-from remigrate.options import BY_NAME, TABLE, attribute, codes
+from remigrate.options import BY_NAME, TABLE, attribute, codes, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ _RESET = ("all", "path", "base", "strategy", "database", "keep-replaced", "guard
           "output")  # fmt: skip
 _STATUS = ("alias", "since", "check", "reset-format", "output")
 _SYNC = ("app", "alias", "applied", "pending", "database", "accept-differences", "apply",
-         "reset-format", "output")  # fmt: skip
+         "lock-timeout", "reset-format", "output")  # fmt: skip
 _RECREATE = ("alias", "name", "apply", "output")
 _SWITCHES = ("drift", "guard")
 """Flags that the configuration may set either way, so that the command line may too."""
@@ -39,6 +39,7 @@ examples:
   remigrate projects --format matrix     the projects of a monorepo, for a workflow's jobs
   remigrate db status                    what each database has applied, and what is wrong with it
   remigrate db recreate                  what would go if the development database were made anew
+  remigrate db sync                      which rows of it would say what is there
   remigrate init                         a workflow, hooks and configuration for this repository
   remigrate doctor                       what is found here, and what is missing
   remigrate demo                         see it find something, on a throwaway project
@@ -415,6 +416,8 @@ def _add(parser: argparse._ActionsContainer, name: str) -> None:
         words |= {"choices": option.choices, "help": f"{option.help} (default: {option.default})"}
     elif option.kind == "labels":
         words["action"] = "append"
+    elif option.kind == "number":
+        words["type"] = number
     elif option.kind == "codes":
         words["type"] = codes
     parser.add_argument(flag, **words)

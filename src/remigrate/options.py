@@ -95,12 +95,13 @@ TABLE: tuple[Option, ...] = (
     Option("name", "text", "what the database is called: needed where DEBUG is off, or its host is "
            "another machine", metavar="NAME"),
     Option("apply", "flag", "do it; without, only what would be done is told", False),
+    Option("lock-timeout", "number", "seconds to wait for somebody else who holds the table", 10,
+           metavar="SECONDS"),
     Option("check", "flag", "end with exit code 1 also when migrations are pending", False),
     Option("applied", "labels", "the code of LABEL.NAME has run: take the migration as applied "
            "(repeatable)", (), metavar="LABEL.NAME", repeatable=True),
     Option("pending", "labels", "leave LABEL.NAME for `migrate` to run (repeatable)", (),
            metavar="LABEL.NAME", repeatable=True),
-    Option("apply", "flag", "write it; without this nothing is changed", False),
     Option("yes", "flag", "write without asking", False),
     Option("migrate-time-limit", "number", "seconds that one `migrate` of an empty database may "
            "take in a proof", 3600, in_file=True),
@@ -166,7 +167,7 @@ class Options(NamedTuple):
     check: bool = False
     applied: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
-    apply: bool = False
+    lock_timeout: int = 10
     yes: bool = False
     migrate_time_limit: int = 3600
     bot: bool = False
@@ -198,6 +199,14 @@ def demand_choice(name: str, value: str, choices: Sequence[str]) -> None:
 def codes(text: str) -> tuple[str, ...]:
     """``RM101, RM2`` taken apart."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def number(text: str) -> int:
+    """A whole number above zero. Raises `ValueError`."""
+    found = int(text)
+    if found <= 0:
+        raise ValueError(text)
+    return found
 
 
 def _check_codes(words: Iterable[str]) -> None:

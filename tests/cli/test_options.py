@@ -35,6 +35,11 @@ COMMANDS = {
         *("alias", "since", "check", "format", "output", "python", "settings", "manage"),
         *("no-cache", "quiet", "verbose", "color", "config", "help"),
     },
+    "db sync": {
+        *("app", "alias", "applied", "pending", "database", "accept-differences", "apply"),
+        *("lock-timeout", "format", "output", "python", "settings", "manage"),
+        *("no-cache", "quiet", "verbose", "color", "config", "help"),
+    },
     "db recreate": {
         *("alias", "name", "apply", "output", "python", "settings", "manage"),
         *("no-cache", "quiet", "verbose", "color", "config", "help"),

@@ -30,8 +30,8 @@ PARTS = (
 )
 """Of the probe, in the order in which they import each other."""
 
-State = Literal["right", "planned", "refused", "written", "done", "failed", "missing"]
-"""`done`: somebody else wrote just that meanwhile."""
+State = Literal["right", "planned", "refused", "written", "done", "failed", "unknown", "missing"]
+"""`done`: somebody else wrote just that meanwhile. `unknown`: the server went away meanwhile."""
 
 
 class Synced(NamedTuple):
@@ -58,6 +58,7 @@ class Voice(Protocol):
 class _Walk(NamedTuple):
     """What the probe found."""
 
+    failed: str
     broken: str
     live: Objects
     digest: str
@@ -149,6 +150,8 @@ class _Syncing:
             return self._written(ask, found, walk.digest)
 
     def _judged(self, database: Database, walk: _Walk) -> Synced:
+        if walk.failed:
+            return Synced(database, "failed", why=walk.failed)
         if walk.broken:
             return Synced(database, "refused", why=walk.broken, compared=walk.compared)
         verdicts = alignment.align(
@@ -169,6 +172,7 @@ class _Syncing:
             "digest": digest,
             "delete": [row.id for each in found.verdicts for row in each.delete],
             "insert": [list(name) for each in found.verdicts for name in each.insert],
+            "patience": self._options.lock_timeout,
         }
         state, why = runtime.demand_shape(_answer, ask("write", View(), about))
         return found._replace(state=state, why=why, backup=folder)
@@ -177,17 +181,18 @@ class _Syncing:
 def _answer(data: Mapping[str, Any]) -> tuple[State, str]:
     states: dict[str, State] = {
         **{"written": "written", "done": "done"},
-        **{"changed": "failed", "busy": "failed"},
+        **{"failed": "failed", "unknown": "unknown"},
     }
     return states[data["state"]], str(data["why"])
 
 
 def _walk(data: Mapping[str, Any]) -> _Walk:
-    live = data["live"]
-    compared = str(data["compared"])
+    empty = _Walk(str(data["failed"] or ""), "", {}, "", "", Walked((), {}, frozenset()))
+    if empty.failed:
+        return empty
+    live, compared = data["live"], str(data["compared"])
     if data["broken"]:
-        empty = Walked((), {}, frozenset())
-        return _Walk(str(data["broken"]), {}, "", compared, empty)
+        return empty._replace(broken=str(data["broken"]), compared=compared)
     steps = [
         Step(
             (str(each["label"]), str(each["name"])),
@@ -204,7 +209,7 @@ def _walk(data: Mapping[str, Any]) -> _Walk:
         {(str(label), str(name)): _names(replaced) for label, name, replaced in data["extras"]},
         frozenset(made.union(map(str, data["unmanaged"]))),
     )
-    return _Walk("", live, str(data["digest"]), compared, walked)
+    return _Walk("", "", live, str(data["digest"]), compared, walked)
 
 
 def _names(found: Iterable[Any]) -> tuple[Name, ...]:
@@ -214,6 +219,6 @@ def _names(found: Iterable[Any]) -> tuple[Name, ...]:
 def exit_code(found: Iterable[Synced]) -> int:
     """0 where all is right now, 4 where a database could not be read or written, else 1."""
     states = {each.state for each in found}
-    if "failed" in states:
+    if states & {"failed", "unknown"}:
         return errors.EnvironmentFailure.exit_code
     return errors.FINDINGS if states & {"planned", "refused"} else errors.OK

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _FORMS = {"BASE TABLE": "table", "SYSTEM VERSIONED": "system versioned table"}
 
 
+class Hidden(Exception):
+    """The server does not show this user all that there is."""
+
+
 def version(cursor: Any) -> str:
     """As the server names it."""
     cursor.execute("SELECT VERSION()")
@@ -104,13 +108,15 @@ class _Schema:
         rows = self._rows("KEY_COLUMN_USAGE", "TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION")
         rows = [row for row in rows if row["REFERENCED_TABLE_NAME"]]
         for key, group in groupby(rows, lambda r: (r["TABLE_NAME"], r["CONSTRAINT_NAME"])):
-            parts, rule = list(group), rules[key]
+            parts = list(group)
+            if key not in rules:
+                raise Hidden(f"the user may not see all of {key[0]}: SELECT alone is not enough")
             definition = {
                 "type": "foreign key",
                 "columns": [row["COLUMN_NAME"] for row in parts],
                 "to": parts[0]["REFERENCED_TABLE_NAME"],
                 "to_columns": [row["REFERENCED_COLUMN_NAME"] for row in parts],
-                "options": _actions(rule),
+                "options": _actions(rules[key]),
             }
             yield _object("constraint", key[0], key[1], definition)
 

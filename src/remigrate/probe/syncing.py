@@ -12,6 +12,7 @@ All of them:
     rows        [[label, name]] of the alias's django_migrations, as they were read before
   answers
     needs       vendor of the database, when `servers` does not have it; nothing else then
+    failed      null, or in words why the database could not be read; nothing else then
     live        {key: [object]}: the schema of the alias; see `catalogue`. An object of no table has
                 a key of its own
     digest      of that schema
@@ -29,14 +30,14 @@ All of them:
 
 "write"     new rows, in one transaction under a lock; a table that is not there is made before
     rows        [[id, label, name]] as they have to be still
-    digest      of the schema, as it has to be still; null where it does not matter
+    digest      of the schema, as it has to be still
+    patience    seconds to wait for somebody else who holds the table
     delete      [id]
     insert      [[label, name]]
   answers
-    state       "written"; "done": they are there already, and no others; "changed": rows or schema
-                are others than they were; "busy": somebody else holds the table, and did not let
-                go of it in time
-    why         in words, for "changed" and "busy"; else empty
+    state       "written"; "done": they are there already, and no others; "failed": nothing was
+                written; "unknown": the database went away meanwhile
+    why         in words, for the last two; else empty
 
 "clean"     drops the scratch database of the token; answers {}
 """
@@ -48,7 +49,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from django.db.migrations.exceptions import MigrationSchemaMissing
+from django.db import DatabaseError
 from django.db.migrations.recorder import MigrationRecorder
 
 from remigrate.probe import catalogue, live, recorded, scratch, script, walking
@@ -72,9 +73,12 @@ def walk(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     databases = Databases(data, data["alias"])
     if databases.missing:
         return {"needs": databases.vendor}
-    with live.opened(own) as connection:
-        schema = catalogue.schema(connection)
-        text = _first(connection, _COLLATION) if connection.vendor == "mysql" else None
+    try:
+        with live.opened(own) as connection:
+            schema = catalogue.schema(connection)
+            text = _first(connection, _COLLATION) if connection.vendor == "mysql" else None
+    except Exception as error:  # noqa: BLE001 # a driver has its own kinds
+        return {"needs": None, "failed": script.Failures(probe).message(error)}
     databases.make(_NAME)
     connection = databases.open(_NAME)
     if text:  # what a column is made with where nobody says so
@@ -84,6 +88,7 @@ def walk(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **found,
         "needs": None,
+        "failed": None,
         "live": walking.keyed(schema["objects"]),
         "digest": _digest(schema),
         "compared": catalogue.schema(connection)["version"],
@@ -104,42 +109,61 @@ def _digest(schema: dict[str, Any]) -> str:
 def write(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     """The answer to "write"."""
     own = probe.own_databases[data["alias"]]
-    _demand_table(own)
     try:
-        with recorded.exclusive(own) as (connection, cursor):
-            found = recorded.rows(cursor)
-            state, why = _judged(connection, found, data)
+        _demand_table(own)
+        with recorded.exclusive(own, data["patience"]) as (connection, cursor):
+            state, why = _judged(connection, recorded.rows(cursor), data)
             if state == "written":
                 applied = recorded.now(cursor)
                 come = [[None, label, name, applied] for label, name in data["insert"]]
                 recorded.replace(cursor, data["delete"], come)
-            return {"state": state, "why": why}
+        return {"state": state, "why": why}
     except recorded.Busy as error:
-        return {"state": "busy", "why": script.Failures(probe).message(error)}
+        return {"state": "failed", "why": str(error)}
+    except Exception as error:  # noqa: BLE001 # a driver has its own kinds
+        return {"state": _left(own, data), "why": script.Failures(probe).message(error)}
+
+
+def _left(config: dict[str, Any], data: Mapping[str, Any]) -> str:
+    """What stands in the table after something went wrong, which may have been the commit."""
+    try:
+        with recorded.unlocked(config) as cursor:
+            rows = recorded.rows(cursor)
+    except Exception:  # noqa: BLE001 # of a server that is gone
+        return "unknown"
+    return "written" if _is_done(rows, data) else "failed"
 
 
 def _demand_table(config: dict[str, Any]) -> None:
     """Make django_migrations where somebody has dropped it; empty, it says no more than nothing."""
     connection = scratch.connect(live.prepared(config, "rw"))
     with contextlib.closing(connection):
+        recorder = MigrationRecorder(connection)
+        if recorder.has_table():
+            return
         try:
-            MigrationRecorder(connection).ensure_schema()
-        except MigrationSchemaMissing:  # somebody else has just made it, or nobody may
-            if not MigrationRecorder(connection).has_table():
+            with connection.schema_editor(atomic=False) as editor:  # which looks up an alias
+                editor.create_model(recorder.Migration)
+        except DatabaseError:
+            if not recorder.has_table():  # else somebody else has just made it
                 raise
 
 
 def _judged(connection: Any, rows: list[Any], data: Mapping[str, Any]) -> tuple[str, str]:
     """What there is to do under the lock, and why nothing is."""
     if [row[:3] for row in rows] != data["rows"]:
-        gone = set(data["delete"])
-        wanted = [row[1:] for row in data["rows"] if row[0] not in gone] + data["insert"]
-        if sorted(row[1:3] for row in rows) == sorted(wanted):
+        if _is_done(rows, data):
             return "done", ""
-        return "changed", "django_migrations has other rows than a moment ago"
-    if data["digest"] is not None and _digest(catalogue.schema(connection)) != data["digest"]:
-        return "changed", "the schema is another than a moment ago"
+        return "failed", "django_migrations has other rows than a moment ago"
+    if _digest(catalogue.schema(connection)) != data["digest"]:
+        return "failed", "the schema is another than a moment ago"
     return "written", ""
+
+
+def _is_done(rows: list[Any], data: Mapping[str, Any]) -> bool:
+    gone = set(data["delete"])
+    wanted = [row[1:] for row in data["rows"] if row[0] not in gone] + data["insert"]
+    return sorted(row[1:3] for row in rows) == sorted(wanted)
 
 
 def clean(_: Any, data: Mapping[str, Any]) -> dict[str, Any]:

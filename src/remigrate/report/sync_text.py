@@ -94,6 +94,10 @@ class _Page:
         elif found.state == "failed":
             yield self._line("✗", "red", f"nothing was written: {visible(found.why)}")
             yield "      Run it again."
+        elif found.state == "unknown":
+            why = f"nobody knows whether it was written: {visible(found.why)}"
+            yield self._line("✗", "red", why)
+            yield "      All of it was, or nothing. Once the server is back: remigrate db status"
         else:
             yield self._line("✓", "green", f"{counted(come, 'row')} inserted, {gone:,} deleted")
         if found.backup:
