@@ -24,8 +24,9 @@ _RESET = ("all", "path", "base", "strategy", "database", "keep-replaced", "guard
 _STATUS = ("alias", "since", "check", "reset-format", "output")
 _SYNC = ("app", "alias", "applied", "pending", "database", "accept-differences", "apply",
          "lock-timeout", "reset-format", "output")  # fmt: skip
-_RECREATE = ("alias", "name", "apply", "output")
-_SWITCHES = ("drift", "guard")
+_RECREATE = ("alias", "name", "apply", "backup", "tools", "output")
+_BACKUP = ("alias", "part", "tools", "reset-format", "output")
+_SWITCHES = ("backup", "drift", "guard")
 """Flags that the configuration may set either way, so that the command line may too."""
 
 _ALL = """\
@@ -40,6 +41,7 @@ examples:
   remigrate db status                    what each database has applied, and what is wrong with it
   remigrate db recreate                  what would go if the development database were made anew
   remigrate db sync                      which rows of it would say what is there
+  remigrate db backup                    keep databases and migration files as they are now
   remigrate init                         a workflow, hooks and configuration for this repository
   remigrate doctor                       what is found here, and what is missing
   remigrate demo                         see it find something, on a throwaway project
@@ -147,6 +149,7 @@ examples:
   remigrate db status                   what each database has applied, and what is wrong with it
   remigrate db sync                     which rows would put it right; --apply writes them
   remigrate db recreate                 in development: drop, make and migrate it; --apply does it
+  remigrate db backup                   keep databases and migration files as they are now
 
 remigrate db COMMAND --help tells all of a command.
 """
@@ -205,8 +208,9 @@ exit codes:
 """
 
 _OF_RECREATE = """\
-For development. Drops the database and makes it, as it was but empty; runs the project's own
-`manage.py migrate` on it; and says what comes next. Without --apply it only tells what would go.
+For development. Makes a backup (unless --no-backup); drops the database and makes it, as it was
+but empty; runs the project's own `manage.py migrate` on it; and says what comes next. Without
+--apply it only tells what would go.
 A SQLite file goes with its -wal, -shm and -journal.
 
 Refused, with nothing changed: DEBUG is off, or the host is another machine (the name of a service
@@ -224,6 +228,31 @@ exit codes:
   0 done, or without --apply would be   2 refused, wrong usage or configuration   3 repository
   cannot be read   4 the project's environment failed, the server refused, or `migrate` failed
   afterwards   130 interrupted
+"""
+
+_OF_BACKUP = """\
+Makes a folder below .remigrate/backups at the top of the work tree, which git ignores and only you
+can read, as there are data in it:
+  rows    of django_migrations, in every database of the settings, exactly
+  files   all folders of migrations, as they are on disk
+  dump    each database, by pg_dump, mariadb-dump or mysqldump, or SQLite's own backup
+and a manifest with versions and checksums. A backup is whole, or is not there. The databases are
+read, and not written; others may go on with their work.
+
+Passwords come from the settings, and go to the tools in their environment. --tools (also in
+[tool.remigrate]) leads to tools that this machine lacks; there the password goes through standard
+input.
+
+examples:
+  remigrate db backup
+  remigrate db backup --alias default --part rows --part files
+  remigrate db backup --python 'docker compose exec -T backend python' \\
+      --tools 'docker compose exec -T db'
+
+exit codes:
+  0 made   2 wrong usage or configuration   3 repository cannot be read   4 the project's
+  environment failed, a database could not be read, a tool is missing or failed, or there is no
+  room   130 interrupted
 """
 
 _OF_DOCTOR = """\
@@ -351,6 +380,12 @@ def parser() -> argparse.ArgumentParser:
     recreate.set_defaults(command="db recreate")
     recreate.epilog = _OF_RECREATE
     _path(recreate)
+    backup = _command(
+        of_db, "backup", (*_BACKUP, *_PROJECT), "keep databases and migration files as they are now"
+    )
+    backup.set_defaults(command="db backup")
+    backup.epilog = _OF_BACKUP
+    _path(backup)
     init = _command(commands, "init", ("yes",), "write the files that have a project looked after")
     init.epilog = _OF_INIT
     _path(init)
@@ -416,6 +451,8 @@ def _add(parser: argparse._ActionsContainer, name: str) -> None:
         words |= {"choices": option.choices, "help": f"{option.help} (default: {option.default})"}
     elif option.kind == "labels":
         words["action"] = "append"
+        if option.choices:
+            words["choices"] = option.choices
     elif option.kind == "number":
         words["type"] = number
     elif option.kind == "codes":

@@ -17,7 +17,7 @@ from collections import deque
 from typing import IO, TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 EACH = {
     "RLIMIT_AS": 8 << 30,
@@ -61,13 +61,15 @@ def run(
     *,
     cwd: str,
     env: Mapping[str, str],
-    stdin: bytes = b"",
+    stdin: bytes | Iterator[bytes] = b"",
     limits: Limits | None = None,
     prepare: Callable[[], None] | None = None,
+    target: int | None = None,
 ) -> Output:
     """Run a program to its end, or to the end of what it may use; its whole group ends with it.
 
-    `prepare` runs in the child before the program does. Raises `OSError` when it cannot start.
+    `prepare` runs in the child before the program does. Its standard output goes to the descriptor
+    `target`, without a limit, where one is given. Raises `OSError` when it cannot start.
     """
 
     limits = limits or Limits()
@@ -86,14 +88,15 @@ def run(
         cwd=cwd,
         env=dict(env),
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.PIPE if target is None else target,
         stderr=subprocess.PIPE,
         bufsize=0,
         start_new_session=True,
         preexec_fn=before,  # this program has one thread
     ) as program:
         try:
-            return _collected(program, memoryview(stdin), limits)
+            parts = iter([stdin]) if isinstance(stdin, bytes) else stdin
+            return _collected(program, parts, limits)
         finally:
             _end(program)
 
@@ -113,17 +116,18 @@ def _death_signal() -> Callable[[], None]:
     return die_with_us
 
 
-def _collected(program: subprocess.Popen[bytes], rest: memoryview, limits: Limits) -> Output:
+def _collected(program: subprocess.Popen[bytes], parts: Iterator[bytes], limits: Limits) -> Output:
+    rest = memoryview(next(parts, b""))
     deadline = time.monotonic() + limits.seconds
     out, err = _Kept(None), _Kept(_TAIL)
     stopped: Literal["", "time", "output"] = ""
     with selectors.DefaultSelector() as ready:
         assert program.stdin
-        assert program.stdout
         assert program.stderr
         os.set_blocking(program.stdin.fileno(), False)
         ready.register(program.stdin, selectors.EVENT_WRITE)
-        ready.register(program.stdout, selectors.EVENT_READ, out)
+        if program.stdout:
+            ready.register(program.stdout, selectors.EVENT_READ, out)
         ready.register(program.stderr, selectors.EVENT_READ, err)
         while ready.get_map() and not stopped:
             # Whoever keeps the pipes open after the program's end has nothing more to say to us.
@@ -132,8 +136,11 @@ def _collected(program: subprocess.Popen[bytes], rest: memoryview, limits: Limit
             for key, _ in events:
                 stream: IO[bytes] = key.fileobj  # type: ignore[assignment]
                 if key.data is None:
-                    rest = _fed(stream, rest)
-                    done = not rest
+                    try:
+                        rest = _fed(stream, rest) or memoryview(next(parts, b""))
+                        done = not rest
+                    except BrokenPipeError:  # it does not want to know
+                        done = True
                 else:
                     done = not key.data.take(os.read(stream.fileno(), _CHUNK))
                 if done:
@@ -159,8 +166,6 @@ def _fed(stream: IO[bytes], rest: memoryview) -> memoryview:
         return rest[os.write(stream.fileno(), rest[:_CHUNK]) :]
     except BlockingIOError:
         return rest
-    except BrokenPipeError:  # it does not want to know
-        return rest[:0]
 
 
 def _end(program: subprocess.Popen[bytes]) -> None:

@@ -308,6 +308,24 @@ def _db_status(call: Call) -> int:
     return flow.exit_code(found, check_pending=options.check)
 
 
+def _db_backup(call: Call) -> int:
+    from remigrate import ending
+    from remigrate.db import backup
+    from remigrate.report import backup_json, backup_text
+
+    options = call.options
+    with ending.by_signals():
+        repository = git.open_repository(options.path, call.environ)
+        found = backup.run(repository, options, call.environ, disk_cache(call), call.say)
+        call.say.done()
+    if options.reset_format == "json":
+        text = backup_json.render(found)
+    else:
+        text = backup_text.render(found, _paint(call))
+    call.say.result(text, options.output)
+    return errors.OK
+
+
 def _db_sync(call: Call) -> int:
     from remigrate import ending
     from remigrate.db import sync
@@ -328,16 +346,18 @@ def _db_sync(call: Call) -> int:
 
 def _db_recreate(call: Call) -> int:
     from remigrate import ending
-    from remigrate.db import recreate
+    from remigrate.db import backup, recreate
     from remigrate.report import recreate_text
 
     options = call.options
     with ending.by_signals():
         repository = git.open_repository(options.path, call.environ)
         call.say.progress("looking at the database …")
-        found = recreate.look(repository, options, call.environ, disk_cache(call))
+        cache = disk_cache(call)
+        found = recreate.look(repository, options, call.environ, cache)
         if options.apply:
-            done = recreate.make_anew(found, options, call.say.progress)
+            keep = backup.keeper(repository, options, call.environ, cache, call.say)
+            done = recreate.make_anew(found, options, keep, call.say.progress)
             call.say.done()
             text = recreate_text.done(found, done, _paint(call))
         else:
@@ -388,6 +408,7 @@ _COMMANDS: dict[str, Callable[[Call], int]] = {
     "db status": _db_status,
     "db sync": _db_sync,
     "db recreate": _db_recreate,
+    "db backup": _db_backup,
     "init": _init,
     "doctor": _doctor,
     "demo": _demo,

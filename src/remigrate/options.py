@@ -95,6 +95,7 @@ TABLE: tuple[Option, ...] = (
     Option("name", "text", "what the database is called: needed where DEBUG is off, or its host is "
            "another machine", metavar="NAME"),
     Option("apply", "flag", "do it; without, only what would be done is told", False),
+    Option("backup", "flag", "keep what is there first (default: it is kept)", True),
     Option("lock-timeout", "number", "seconds to wait for somebody else who holds the table", 10,
            metavar="SECONDS"),
     Option("check", "flag", "end with exit code 1 also when migrations are pending", False),
@@ -102,6 +103,10 @@ TABLE: tuple[Option, ...] = (
            "(repeatable)", (), metavar="LABEL.NAME", repeatable=True),
     Option("pending", "labels", "leave LABEL.NAME for `migrate` to run (repeatable)", (),
            metavar="LABEL.NAME", repeatable=True),
+    Option("part", "labels", "only this part (repeatable)", (), ("rows", "files", "dump"),
+           repeatable=True),
+    Option("tools", "text", "a command that leads to the vendor's tools, where this machine has "
+           "none: 'docker compose exec -T db'", metavar="PREFIX", in_file=True),
     Option("yes", "flag", "write without asking", False),
     Option("migrate-time-limit", "number", "seconds that one `migrate` of an empty database may "
            "take in a proof", 3600, in_file=True),
@@ -164,10 +169,13 @@ class Options(NamedTuple):
     since: str | None = None
     name: str | None = None
     apply: bool = False
+    backup: bool = True
     check: bool = False
     applied: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
     lock_timeout: int = 10
+    part: tuple[str, ...] = ()
+    tools: str | None = None
     yes: bool = False
     migrate_time_limit: int = 3600
     bot: bool = False

@@ -41,7 +41,12 @@ COMMANDS = {
         *("no-cache", "quiet", "verbose", "color", "config", "help"),
     },
     "db recreate": {
-        *("alias", "name", "apply", "output", "python", "settings", "manage"),
+        *("alias", "name", "apply", "backup", "no-backup", "tools", "output"),
+        *("python", "settings", "manage"),
+        *("no-cache", "quiet", "verbose", "color", "config", "help"),
+    },
+    "db backup": {
+        *("alias", "part", "tools", "format", "output", "python", "settings", "manage"),
         *("no-cache", "quiet", "verbose", "color", "config", "help"),
     },
     "init": {"yes", "no-cache", "quiet", "verbose", "color", "config", "help"},
@@ -87,7 +92,7 @@ def test_the_help_of_a_command_has_its_options_with_their_words(
         option = options.BY_NAME[name]
         assert option.help in squeezed(listed)
         assert not option.choices or f"{{{','.join(option.choices)}}}" in listed
-        assert not option.choices or f"(default: {option.default})" in squeezed(listed)
+        assert option.kind != "choice" or f"(default: {option.default})" in squeezed(listed)
 
 
 def test_every_option_of_the_table_belongs_to_a_command_or_to_the_configuration() -> None:

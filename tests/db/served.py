@@ -44,7 +44,7 @@ def cursor(config: Config) -> Iterator[Any]:
         there = {"password": config["PASSWORD"], "dbname": config["NAME"], "autocommit": True}
         connection = psycopg.connect(**words, **there)  # type: ignore[arg-type]
     else:
-        import pymysql  # type: ignore[import-untyped]
+        import pymysql
 
         there = {"password": config["PASSWORD"], "database": config["NAME"], "autocommit": True}
         connection = pymysql.connect(**words, **there)

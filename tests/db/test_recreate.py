@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pymysql  # type: ignore[import-untyped]
+import pymysql
 import pytest
 
 from remigrate import git, options
@@ -295,7 +295,7 @@ def test_the_refusal_is_also_where_it_is_dropped(filled: Stall) -> None:
     place = flow.place(repository, wanted, os.environ, NoCache())
     found = recreate.Found(place, "default", "", "", False, (), False, 0, False)
     with pytest.raises(UsageFailure, match="DEBUG is off"):
-        recreate.make_anew(found, wanted, lambda _: None)
+        recreate.make_anew(found, wanted, lambda _: "", lambda _: None)
     assert products(filled) == 2
 
 

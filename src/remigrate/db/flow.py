@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from remigrate import check, drift, errors, git, runtime
-from remigrate.db import standing, stepping
+from remigrate.db import reached, standing, stepping
 from remigrate.db.standing import Row
 from remigrate.model import App, Header, Migration, Project, Reference
 from remigrate.view import View
@@ -87,12 +87,7 @@ def stand(there: runtime.Place, aliases: Collection[str]) -> Found:
     asked = {"aliases": list(aliases)}
     found = runtime.ask(there, "status", View(), PARTS, asked, databases="own")
     known, told = runtime.demand_shape(_read, found)
-    unknown = sorted(set(aliases) - set(known))
-    if unknown:
-        raise errors.UsageFailure(
-            f"the settings have no database {', '.join(unknown)}",
-            f"They have: {', '.join(known)}.",
-        )
+    reached.demand_known(known, aliases)
     return told
 
 

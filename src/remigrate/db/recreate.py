@@ -62,9 +62,15 @@ def look(
     return _asked("recreation", place, options)
 
 
-def make_anew(found: Found, options: Options, progress: Callable[[str], None]) -> Done:
-    """Drop the database, make it and migrate it. Raises `EnvironmentFailure`."""
-    backup = ""
+def make_anew(
+    found: Found, options: Options, keep: Callable[[str], str], progress: Callable[[str], None]
+) -> Done:
+    """Drop the database, make it and migrate it. Raises `EnvironmentFailure`.
+
+    `keep` makes a backup of an alias, and gives its folder; nothing is dropped when it raises.
+    """
+    is_kept = options.backup and not found.missing and found.tables is not None
+    backup = keep(found.alias) if is_kept else ""
     progress("making the database anew …")
     _asked("recreate", found.place, options, backup)
     progress("migrating …")
@@ -81,7 +87,9 @@ def make_anew(found: Found, options: Options, progress: Callable[[str], None]) -
 
 def _way_back(backup: str) -> str:
     again = "Mend it, and run this command once more."
-    return f"{again} What was there before: remigrate db restore {backup}" if backup else again
+    if not backup:
+        return again
+    return f"{again} What was there before: remigrate db restore {backup} --part dump --apply"
 
 
 def _migrated(found: Found, options: Options) -> bounded.Output:

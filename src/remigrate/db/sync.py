@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from remigrate import errors, runtime
-from remigrate.db import alignment, flow, places
+from remigrate.db import alignment, backup, flow, places
 from remigrate.db.alignment import Verdict, Walked, Wanted
 from remigrate.db.places import Step
 from remigrate.report.words import dotted
@@ -14,8 +14,9 @@ from remigrate.view import View
 from remigrate.workbench import Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from remigrate.console import Console
     from remigrate.db.flow import Database
     from remigrate.db.places import Objects
     from remigrate.db.standing import Name
@@ -48,13 +49,6 @@ class Synced(NamedTuple):
     """Folder of the backup that was made before, from the top; empty without one."""
 
 
-class Voice(Protocol):
-    """Where the flow says what it does."""
-
-    def progress(self, text: str) -> None: ...
-    def warn(self, text: str, hint: str = "") -> None: ...
-
-
 class _Walk(NamedTuple):
     """What the probe found."""
 
@@ -71,7 +65,7 @@ def run(
     options: Options,
     environ: Mapping[str, str],
     cache: Cache,
-    say: Voice,
+    say: Console,
 ) -> tuple[Synced, ...]:
     """What has to be written into each database, and with ``--apply`` write it.
 
@@ -82,7 +76,9 @@ def run(
     place = flow.place(repository, options, environ, cache)
     found = flow.stand(place, options.alias)
     wanted = _wanted(options, found)
-    syncing = _Syncing(place, options, environ, wanted, say)
+    # No other table is written to.
+    keep = backup.keeper(repository, options, environ, cache, say, ("rows", "files"))
+    syncing = _Syncing(place, options, environ, wanted, say, keep)
     return tuple(syncing.one(database) for database in found.databases)
 
 
@@ -127,10 +123,12 @@ class _Syncing:
         options: Options,
         environ: Mapping[str, str],
         wanted: Wanted,
-        say: Voice,
+        say: Console,
+        keep: Callable[[str], str],
     ) -> None:
+        """`keep` makes a backup of an alias, and gives its folder."""
         self._place, self._options, self._environ = place, options, environ
-        self._wanted, self._say = wanted, say
+        self._wanted, self._say, self._keep = wanted, say, keep
 
     def one(self, database: Database) -> Synced:
         """Look at it, and with ``--apply`` write."""
@@ -165,7 +163,7 @@ class _Syncing:
     def _written(self, ask: Workbench, found: Synced, digest: str) -> Synced:
         database, say = found.database, self._say
         say.progress(f"{database.alias}: making a backup …")
-        folder = ""
+        folder = self._keep(database.alias)
         say.progress(f"{database.alias}: writing, as soon as nobody else holds the table …")
         about = {
             "rows": [[row.id, *row.name] for row in database.rows],

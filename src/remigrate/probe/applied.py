@@ -86,7 +86,7 @@ def _database(probe: Any, alias: str, config: dict[str, Any]) -> dict[str, Any]:
     try:
         found["vendor"] = scratch.vendor(config)
         with live.opened(config) as connection:
-            found["version"] = version(connection)
+            found["version"] = live.version(connection)
             found["rows"] = _rows(connection)
     except live.Missing:
         found["missing"] = True
@@ -94,15 +94,6 @@ def _database(probe: Any, alias: str, config: dict[str, Any]) -> dict[str, Any]:
         found["failed"] = script.Failures(probe).message(error)
         return found
     return {**found, **judged(probe, found["rows"] or [])}
-
-
-def version(connection: Any) -> str:
-    if connection.vendor == "sqlite":
-        return ".".join(map(str, connection.Database.sqlite_version_info))
-    query = {"postgresql": "SHOW server_version", "mysql": "SELECT version()"}
-    with connection.cursor() as cursor:
-        cursor.execute(query.get(connection.vendor, "SELECT 'unknown'"))
-        return str(cursor.fetchone()[0]).split()[0]
 
 
 def _rows(connection: Any) -> list[Row] | None:

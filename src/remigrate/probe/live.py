@@ -66,6 +66,16 @@ def prepared(config: dict[str, Any], mode: str = "ro", patience: int = _PATIENCE
     return found
 
 
+def version(connection: Any) -> str:
+    """Of the server."""
+    if connection.vendor == "sqlite":
+        return ".".join(map(str, connection.Database.sqlite_version_info))
+    query = {"postgresql": "SHOW server_version", "mysql": "SELECT version()"}
+    with connection.cursor() as cursor:
+        cursor.execute(query.get(connection.vendor, "SELECT 'unknown'"))
+        return str(cursor.fetchone()[0]).split()[0]
+
+
 def place(config: dict[str, Any]) -> str:
     """Where it is, in words without a password."""
     name, host, port = (str(config.get(key) or "") for key in ("NAME", "HOST", "PORT"))

@@ -181,7 +181,7 @@ def _contents(config: dict[str, Any]) -> dict[str, Any]:
 
     try:
         with live.opened(config) as connection, connection.cursor() as cursor:
-            server = f"{connection.vendor} {applied.version(connection)}"
+            server = f"{connection.vendor} {live.version(connection)}"
             names = connection.introspection.table_names(cursor)
             tables = [[name, _count(cursor, name)] for name in names]
             is_more = any(rows == MOST for _, rows in tables)

@@ -34,7 +34,8 @@ def done(found: Found, what: Done, paint: Paint) -> str:
     lines = [_head(found, paint), f"  {paint('✓', 'green')} {made}, and migrated:"]
     lines += [f"  {paint('|', 'dim')} {line}" for line in what.said.splitlines()]
     if what.backup:
-        lines.append(f"What was there before: remigrate db restore {visible(what.backup)}")
+        words = f"remigrate db restore {visible(what.backup)} --part dump --apply"
+        lines.append(f"What was there before: {words}")
     if found.has_users:
         database = [] if found.alias == "default" else ["--database", found.alias]
         manage = ["manage.py"] if found.place.manage else ["-m", "django"]

@@ -1,0 +1,334 @@
+"""The flow of ``remigrate db backup``: rows, migration files and dumps, in a folder of their own.
+
+It is made under another name, and gets its own when all is in it: one that was killed half-way is
+never taken for a backup, and is removed by the next one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import tarfile
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from remigrate import __version__, check, git
+from remigrate.db import flow, manifest, mysql, postgresql, reached, sqlite, tools
+from remigrate.db.manifest import File, Kept, Manifest
+from remigrate.errors import EnvironmentFailure, RepositoryFailure, UsageFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from typing import Protocol
+
+    from remigrate.console import Console
+    from remigrate.db.reached import Reached
+    from remigrate.db.tools import Ground
+    from remigrate.git import Repository
+    from remigrate.load import Cache
+    from remigrate.options import Options
+
+    class Vendor(Protocol):
+        """Makes dumps of one kind of database, and loads them."""
+
+        FILE: str
+
+        def dump(self, database: Reached, on: Ground, target: int) -> str:
+            """Write a dump to the descriptor `target`; what made it."""
+
+
+HOME = ".remigrate"
+FOLDER = f"{HOME}/backups"
+PARTS = ("rows", "files", "dump")
+VENDORS: Mapping[str, Vendor] = {"sqlite": sqlite, "postgresql": postgresql, "mysql": mysql}
+_PARTIAL = ".partial-"
+_SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,60}")
+
+
+class Backup(NamedTuple):
+    """One that was made."""
+
+    folder: str
+    """From the top."""
+    manifest: Manifest
+
+
+class Wanted(NamedTuple):
+    """What is to be kept."""
+
+    aliases: Collection[str] = ()
+    """All, when none is named."""
+    parts: Collection[str] = PARTS
+
+
+def run(
+    repository: Repository,
+    options: Options,
+    environ: Mapping[str, str],
+    cache: Cache,
+    say: Console,
+) -> Backup:
+    """Make the backup that the options ask for. Raises `Failure`, with nothing left behind."""
+    wanted = Wanted(options.alias, options.part or PARTS)
+    return take(repository, options, environ, cache, say, wanted)
+
+
+def take(
+    repository: Repository,
+    options: Options,
+    environ: Mapping[str, str],
+    cache: Cache,
+    say: Console,
+    wanted: Wanted,
+) -> Backup:
+    """Make a backup, before something else is done: its folder is what undoes that.
+
+    ``remigrate db restore FOLDER --apply`` does. Raises `Failure`, with nothing left behind.
+    """
+    if repository.top is None:
+        raise RepositoryFailure(
+            "a bare repository has no place for a backup",
+            "Run it where the project is checked out.",
+        )
+    question = check.Question(modules=options.migration_modules)
+    project = check.look(repository, question, cache).project
+    folders = tuple(sorted(app.path for app in project.apps))
+    databases: tuple[Reached, ...] = ()
+    if {"rows", "dump"} & set(wanted.parts):
+        on = tools.ground(flow.place(repository, options, environ, cache), options)
+        say.progress("asking the databases …")
+        databases = reached.ask(on.there, wanted.aliases)
+        _demand_all(databases, wanted)
+    with _made(repository.top) as making:
+        kept = []
+        for database in databases:
+            say.progress(f"keeping {database.alias} ({database.place}) …")
+            kept.append(_keep(making.path, database, on, wanted.parts))
+        if "files" in wanted.parts:
+            _keep_migrations(making.path, repository.top, folders)
+        found = Manifest(
+            making.made,
+            __version__,
+            _commit(repository),
+            folders if "files" in wanted.parts else None,
+            tuple(kept),
+            tuple(_files(making.path)),
+        )
+        _put(making.path, manifest.NAME, manifest.written(found))
+        return Backup(making.finish(), found)
+
+
+def keeper(
+    repository: Repository,
+    options: Options,
+    environ: Mapping[str, str],
+    cache: Cache,
+    say: Console,
+    parts: Collection[str] = PARTS,
+) -> Callable[[str], str]:
+    """What makes a backup of an alias before something is done to it, and gives its folder."""
+
+    def keep(alias: str) -> str:
+        wanted = Wanted([alias], parts)
+        return take(repository, options, environ, cache, say, wanted).folder
+
+    return keep
+
+
+def _demand_all(databases: Sequence[Reached], wanted: Wanted) -> None:
+    if not databases:
+        raise UsageFailure(
+            "the settings name no database", "Only the migration files: --part files."
+        )
+    for each in databases:
+        if each.missing:
+            raise EnvironmentFailure(
+                f"the database {each.alias} ({each.place}) is not there yet",
+                "`migrate` makes it. Name the others: --alias. Or: --part files.",
+            )
+        if "dump" in wanted.parts and each.vendor not in VENDORS:
+            raise EnvironmentFailure(
+                f"there is no dump of {each.alias}: {each.vendor} is none of {', '.join(VENDORS)}",
+                "Make the dump yourself, and leave it out here: --part rows --part files.",
+            )
+
+
+def _commit(repository: Repository) -> str | None:
+    with suppress(RepositoryFailure):  # without git, or without a commit
+        return git.commits(repository, ["HEAD"])[0].sha
+    return None
+
+
+# The folder
+
+
+class _Making(NamedTuple):
+    path: str
+    """Absolute, under its temporary name."""
+    made: str
+    top: str
+
+    def finish(self) -> str:
+        """Give it its name, from the top; what is in it is on the disk by then."""
+        for inner, _, names in os.walk(self.path, topdown=False):
+            for name in (*names, ""):
+                _sync(os.path.join(inner, name))
+        stamp = self.made.replace("-", "").replace(":", "")
+        for number in range(1, 1000):
+            name = f"{FOLDER}/{stamp}{f'-{number}' if number > 1 else ''}"
+            with suppress(OSError):  # there is one of that second
+                os.rename(self.path, os.path.join(self.top, name))
+                _sync(os.path.join(self.top, FOLDER))
+                return name
+        raise RepositoryFailure(f"{FOLDER} has no name left for {stamp}", "Run it again.")
+
+
+@contextmanager
+def _made(top: str) -> Iterator[_Making]:
+    """A folder for a backup, removed unless it was finished."""
+    try:
+        home = _home(top)
+        path = os.path.join(home, f"{_PARTIAL}{os.getpid()}-{os.urandom(4).hex()}")
+        os.mkdir(path, 0o700)
+        lock = os.open(path, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)  # gone with us, however we end
+        try:
+            _remove_killed(home)
+            yield _Making(path, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), top)
+        finally:
+            os.close(lock)
+            shutil.rmtree(path, ignore_errors=True)
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"the backup cannot be written: {error.filename or ''}: {error.strerror or error}",
+            f"Nothing of it was left. Make {FOLDER} a place with room that you may write to.",
+        ) from error
+
+
+def _home(top: str) -> str:
+    home = os.path.join(top, HOME)
+    for folder in (home, os.path.join(top, FOLDER)):
+        with suppress(FileExistsError):
+            os.mkdir(folder, 0o700)
+        if os.path.islink(folder) or not os.path.isdir(folder):
+            raise NotADirectoryError(20, "it must be a folder, and no link", folder)
+    os.chmod(folder, 0o700)
+    with suppress(FileExistsError):
+        _put(home, ".gitignore", b"*\n")
+    return folder
+
+
+def _remove_killed(home: str) -> None:
+    """What killed runs have left; whoever is still at work holds the lock."""
+    for name in os.listdir(home):
+        path = os.path.join(home, name)
+        if not name.startswith(_PARTIAL) or os.path.islink(path):
+            continue
+        with suppress(OSError):
+            lock = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path)
+            finally:
+                os.close(lock)
+
+
+def _put(folder: str, name: str, content: bytes) -> None:
+    with os.fdopen(_new(folder, name), "wb") as file:
+        file.write(content)
+
+
+def _new(folder: str, name: str) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    return os.open(os.path.join(folder, name), flags, 0o600)
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _files(folder: str) -> Iterator[File]:
+    for inner, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            yield manifest.described(folder, os.path.relpath(os.path.join(inner, name), folder))
+
+
+# What is in it
+
+
+def _keep(folder: str, database: Reached, on: Ground, parts: Collection[str]) -> Kept:
+    inner = _folder_of(folder, database.alias)
+    rows = dump = tool = None
+    if "rows" in parts and database.rows is not None:
+        rows = f"{inner}/rows.json"
+        _put(folder, rows, _json_of_rows(database))
+    if "dump" in parts:
+        vendor = VENDORS[database.vendor]
+        dump = f"{inner}/{vendor.FILE}"
+        target = _new(folder, dump)
+        try:
+            tool = vendor.dump(database, on, target)
+        finally:
+            os.close(target)
+    name = database.name or os.path.basename(database.path)
+    return Kept(
+        *(database.alias, database.vendor, database.version, database.place, name),
+        *(rows, dump, tool),
+    )
+
+
+def _folder_of(folder: str, alias: str) -> str:
+    """One of that name where a file system can have it."""
+    name = alias if _SAFE.fullmatch(alias) else "database"
+    while os.path.lexists(os.path.join(folder, name)):  # also where case does not count
+        name += "_"
+    os.mkdir(os.path.join(folder, name), 0o700)
+    return name
+
+
+def _json_of_rows(database: Reached) -> bytes:
+    """A row on each line, for whoever looks at it."""
+    lines = ",\n".join(json.dumps(row) for row in database.rows or ())
+    return f"[\n{lines}\n]\n".encode()
+
+
+def _keep_migrations(folder: str, top: str, folders: Sequence[str]) -> None:
+    """All files in the folders of migrations, but byte code."""
+    with (
+        os.fdopen(_new(folder, manifest.MIGRATIONS), "wb") as file,
+        tarfile.open(fileobj=file, mode="w") as tar,
+    ):
+        for path in migration_files(top, folders):
+            tar.add(os.path.join(top, path), path, recursive=False, filter=_anonymous)
+
+
+def migration_files(top: str, folders: Sequence[str]) -> list[str]:
+    """Regular files in folders of migrations, from the top, but byte code."""
+    found: set[str] = set()
+    for folder in folders:
+        for inner, below, names in os.walk(os.path.join(top, folder)):
+            below[:] = [name for name in below if name != "__pycache__"]
+            paths = [os.path.join(inner, name) for name in names]
+            found |= {
+                os.path.relpath(path, top)
+                for path in paths
+                if not path.endswith((".pyc", ".pyo"))
+                and os.path.isfile(path)
+                and not os.path.islink(path)
+            }
+    return sorted(found)
+
+
+def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member

@@ -1,0 +1,44 @@
+"""Counters: a project with a database of each vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.db.counter import Counter, opened, server_of, shelf
+
+__all__ = ["shelf"]
+
+
+_SERVERS = ("postgresql", "mysql")
+_MARKED = [pytest.param(vendor, marks=pytest.mark.needs("servers")) for vendor in _SERVERS]
+
+
+@pytest.fixture(params=["sqlite", *_MARKED])
+def counter(request: pytest.FixtureRequest, shelf: Path, tmp_path: Path) -> Iterator[Counter]:
+    """One of each vendor."""
+    vendor = request.param
+    with opened(vendor, shelf, tmp_path / "counter", server_of(vendor, request)) as counter:
+        yield counter
+
+
+@pytest.fixture(params=_MARKED)
+def on_server(request: pytest.FixtureRequest, shelf: Path, tmp_path: Path) -> Iterator[Counter]:
+    vendor = request.param
+    with opened(vendor, shelf, tmp_path / "counter", server_of(vendor, request)) as counter:
+        yield counter
+
+
+@pytest.fixture
+def on_sqlite(shelf: Path, tmp_path: Path) -> Iterator[Counter]:
+    with opened("sqlite", shelf, tmp_path / "counter", None) as counter:
+        yield counter
+
+
+@pytest.fixture
+def on_postgresql(request: pytest.FixtureRequest, shelf: Path, tmp_path: Path) -> Iterator[Counter]:
+    server = server_of("postgresql", request)
+    with opened("postgresql", shelf, tmp_path / "counter", server) as counter:
+        yield counter
