@@ -26,6 +26,7 @@ _SYNC = ("app", "alias", "applied", "pending", "database", "accept-differences",
          "lock-timeout", "reset-format", "output")  # fmt: skip
 _RECREATE = ("alias", "name", "apply", "backup", "tools", "output")
 _BACKUP = ("alias", "part", "tools", "reset-format", "output")
+_RESTORE = ("alias", "part", "apply", "tools", "reset-format", "output")
 _SWITCHES = ("backup", "drift", "guard")
 """Flags that the configuration may set either way, so that the command line may too."""
 
@@ -42,6 +43,7 @@ examples:
   remigrate db recreate                  what would go if the development database were made anew
   remigrate db sync                      which rows of it would say what is there
   remigrate db backup                    keep databases and migration files as they are now
+  remigrate db restore BACKUP            what putting it back would change; --apply does it
   remigrate init                         a workflow, hooks and configuration for this repository
   remigrate doctor                       what is found here, and what is missing
   remigrate demo                         see it find something, on a throwaway project
@@ -150,6 +152,7 @@ examples:
   remigrate db sync                     which rows would put it right; --apply writes them
   remigrate db recreate                 in development: drop, make and migrate it; --apply does it
   remigrate db backup                   keep databases and migration files as they are now
+  remigrate db restore BACKUP           what putting it back would change; --apply does it
 
 remigrate db COMMAND --help tells all of a command.
 """
@@ -253,6 +256,27 @@ exit codes:
   0 made   2 wrong usage or configuration   3 repository cannot be read   4 the project's
   environment failed, a database could not be read, a tool is missing or failed, or there is no
   room   130 interrupted
+"""
+
+_OF_RESTORE = """\
+Verifies the backup, checksum by checksum, and tells what each part would change. With --apply it
+does so, after a backup of what is there:
+  rows    django_migrations holds what it held, ids and times as well: in one transaction, under a
+          lock that is waited for 10 seconds at the most
+  files   the folders of migrations are as they were: all files are written, or none
+  dump    the database is as it was, data and all; what came later is lost. Only where it is named
+Without --part: rows and files. Each part is done as a whole or not at all. A backup of another
+vendor or another database is refused.
+
+examples:
+  remigrate db restore 20261121T193412Z
+  remigrate db restore 20261121T193412Z --apply
+  remigrate db restore 20261121T193412Z --part dump --alias default --apply
+
+exit codes:
+  0 restored, or without --apply told   2 wrong usage or configuration, or not the backup's database
+  3 no whole backup, or a file that cannot be written   4 the project's environment failed, a lock
+  was not had, a tool is missing or failed   130 interrupted
 """
 
 _OF_DOCTOR = """\
@@ -386,6 +410,20 @@ def parser() -> argparse.ArgumentParser:
     backup.set_defaults(command="db backup")
     backup.epilog = _OF_BACKUP
     _path(backup)
+    restore = _command(
+        of_db,
+        "restore",
+        (*_RESTORE, *_PROJECT),
+        "put back what a backup holds, or tell what that is",
+    )
+    restore.set_defaults(command="db restore")
+    restore.epilog = _OF_RESTORE
+    restore.add_argument(
+        "backup",
+        metavar="BACKUP",
+        help="the folder that `remigrate db backup` told of, or its name",
+    )
+    _path(restore)
     init = _command(commands, "init", ("yes",), "write the files that have a project looked after")
     init.epilog = _OF_INIT
     _path(init)

@@ -96,7 +96,7 @@ def run(
     ) as program:
         try:
             parts = iter([stdin]) if isinstance(stdin, bytes) else stdin
-            return _collected(program, parts, limits)
+            return _collected(program, filter(None, parts), limits)
         finally:
             _end(program)
 

@@ -318,10 +318,26 @@ def _db_backup(call: Call) -> int:
         repository = git.open_repository(options.path, call.environ)
         found = backup.run(repository, options, call.environ, disk_cache(call), call.say)
         call.say.done()
+    is_json = options.reset_format == "json"
+    text = backup_json.render(found) if is_json else backup_text.render(found, _paint(call))
+    call.say.result(text, options.output)
+    return errors.OK
+
+
+def _db_restore(call: Call) -> int:
+    from remigrate import ending
+    from remigrate.db import restore
+    from remigrate.report import restore_json, restore_text
+
+    options = call.options
+    with ending.by_signals():
+        repository = git.open_repository(options.path, call.environ)
+        found = restore.run(repository, options, call.environ, disk_cache(call), call.say)
+        call.say.done()
     if options.reset_format == "json":
-        text = backup_json.render(found)
+        text = restore_json.render(found)
     else:
-        text = backup_text.render(found, _paint(call))
+        text = restore_text.render(found, _paint(call), options.verbose)
     call.say.result(text, options.output)
     return errors.OK
 
@@ -409,6 +425,7 @@ _COMMANDS: dict[str, Callable[[Call], int]] = {
     "db sync": _db_sync,
     "db recreate": _db_recreate,
     "db backup": _db_backup,
+    "db restore": _db_restore,
     "init": _init,
     "doctor": _doctor,
     "demo": _demo,

@@ -107,6 +107,7 @@ TABLE: tuple[Option, ...] = (
            repeatable=True),
     Option("tools", "text", "a command that leads to the vendor's tools, where this machine has "
            "none: 'docker compose exec -T db'", metavar="PREFIX", in_file=True),
+    Option("apply", "flag", "do it (default: only tell what would be done)", False),
     Option("yes", "flag", "write without asking", False),
     Option("migrate-time-limit", "number", "seconds that one `migrate` of an empty database may "
            "take in a proof", 3600, in_file=True),
@@ -176,6 +177,9 @@ class Options(NamedTuple):
     lock_timeout: int = 10
     part: tuple[str, ...] = ()
     tools: str | None = None
+    apply: bool = False
+    backup: str = ""
+    """The folder to restore from, or the name of one."""
     yes: bool = False
     migrate_time_limit: int = 3600
     bot: bool = False

@@ -49,6 +49,10 @@ COMMANDS = {
         *("alias", "part", "tools", "format", "output", "python", "settings", "manage"),
         *("no-cache", "quiet", "verbose", "color", "config", "help"),
     },
+    "db restore": {
+        *("alias", "part", "apply", "tools", "format", "output", "python", "settings", "manage"),
+        *("no-cache", "quiet", "verbose", "color", "config", "help"),
+    },
     "init": {"yes", "no-cache", "quiet", "verbose", "color", "config", "help"},
     "doctor": {
         *("python", "settings", "manage"),

@@ -64,6 +64,8 @@ class Counter(Stall):
 
     vendor: str
     config: dict[str, Any]
+    at_first: int
+    """How many databases the server has."""
 
     def set_up(self, more: str = "") -> None:
         """Settings that lead to the database, and `more`."""
@@ -99,6 +101,7 @@ class Counter(Stall):
         for row in _GOODS:
             self.do("INSERT INTO goods VALUES (%s, %s, %s, %s)", values=row)
         self.do("INSERT INTO parts VALUES (1, 1), (2, 3)")
+        self.at_first = len(self.databases())
         for app, name in (("shop", "0001_initial"), ("shop", "0002_price"), ("shop", "0003_stock"),
                           ("orders", "0001_initial")):  # fmt: skip
             self.do(
@@ -120,6 +123,15 @@ class Counter(Stall):
     def rows(self) -> Any:
         """Of django_migrations."""
         return self.content()["django_migrations"]
+
+    def databases(self) -> list[Any]:
+        """All that the server has."""
+        query = {
+            "sqlite": "PRAGMA database_list",
+            "postgresql": "SELECT datname FROM pg_database",
+            "mysql": "SHOW DATABASES",
+        }
+        return self.do(query[self.vendor])
 
     def db(self, *words: str | Path, env: dict[str, str] | None = None) -> Ran:
         ran = self.remigrate("db", *words, "--python", sys.executable, env=env)

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
         def dump(self, database: Reached, on: Ground, target: int) -> str:
             """Write a dump to the descriptor `target`; what made it."""
 
+        def load(self, database: Reached, on: Ground, source: int) -> None:
+            """Put the dump of the descriptor `source` in the place of what is there."""
+
 
 HOME = ".remigrate"
 FOLDER = f"{HOME}/backups"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from remigrate.db import tools
+from remigrate.db import restoring, tools
 from remigrate.errors import EnvironmentFailure
 
 if TYPE_CHECKING:
@@ -51,13 +53,26 @@ def _is_whole(target: int) -> bool:
 
 
 def load(database: Reached, on: Ground, source: int) -> None:
-    """Run the dump of the descriptor `source` in the database, which is to be empty."""
+    """Put the dump of the descriptor `source` in the place of what is there: all tables at once.
+
+    It is loaded beside it first. Raises `EnvironmentFailure` where what is no table stands in the
+    way, in either of them.
+    """
     is_mariadb = "mariadb" in database.version.lower()
     names = ["mariadb", "mysql"]
     tool = tools.find(names if is_mariadb else names[::-1], "mysql", on)
+    room = f"remigrate_{hashlib.sha256(database.name.encode()).hexdigest()[:12]}"
     words = [*_where(tool, database, on), "--default-character-set=utf8mb4", "--binary-mode"]
-    words += ["--max-allowed-packet=1G", database.name]
-    tools.run(tool, words, database, on, "MYSQL_PWD", source=source)
+    words += ["--max-allowed-packet=1G", room]
+    restoring.make_room(on.there, database, room)
+    try:
+        script = tools.read(source)
+        tools.run_script(tool, words, database, on, "MYSQL_PWD", script, "SELECT '{}';")
+        restoring.swap(on.there, database, room)
+    except BaseException:
+        with suppress(EnvironmentFailure):  # a server that is gone; the next restore drops it
+            restoring.drop_room(on.there, database, room)
+        raise
 
 
 def _is_mariadb(tool: Tool) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import tempfile
 from typing import TYPE_CHECKING
 
-from remigrate.db import tools
+from remigrate.db import restoring, tools
 
 if TYPE_CHECKING:
     from remigrate.db.reached import Reached
@@ -29,22 +31,65 @@ _DJANGO = (
     *("prepare_threshold", "assume_role"),
 )
 """How Django talks, not to whom; but for the role, see `_role`."""
+_BEGIN = f"""\
+BEGIN;
+SET LOCAL statement_timeout = 0;
+SET LOCAL lock_timeout = '{restoring.PATIENCE}s';
+""".encode()
+_CLEAR = rb"""
+DO $remigrate$
+DECLARE
+    each record;
+BEGIN
+    FOR each IN
+        SELECT format('DROP %s IF EXISTS %I.%I CASCADE', CASE relkind
+            WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
+            WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+            nspname, relname) AS statement
+        FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+        AND nspname <> 'information_schema' AND nspname NOT LIKE 'pg\_%'
+        AND NOT EXISTS (
+            SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
+            AND objid = pg_class.oid AND deptype IN ('a', 'e', 'i')
+        )
+    LOOP
+        EXECUTE each.statement;
+    END LOOP;
+END
+$remigrate$;
+"""
+"""The dump drops what it holds, and knows nothing of what came later and stands on that."""
 
 
 def dump(database: Reached, on: Ground, target: int) -> str:
     """Write a dump to the descriptor `target`; what made it. Raises `EnvironmentFailure`."""
     tool = tools.find(["pg_dump"], "postgresql", on, _major(database))
-    words = ["--format=custom", *_where(database, on), *_role(database)]
+    words = ["--format=custom", "--no-password", *_role(database), *_where(database, on)]
     tools.run(tool, words, database, on, "PGPASSWORD", target=target)
     return tool.version
 
 
 def load(database: Reached, on: Ground, source: int) -> None:
-    """Put the dump of the descriptor `source` in the place of what is there, in one transaction."""
-    tool = tools.find(["pg_restore"], "postgresql", on, _major(database))
-    words = ["--single-transaction", "--clean", "--if-exists", "--exit-on-error"]
-    words += [*_where(database, on), *_role(database)]
-    tools.run(tool, words, database, on, "PGPASSWORD", source=source)
+    """Put the dump of the descriptor `source` in the place of what is there, in one transaction.
+
+    That ends with the script's last line: a script that comes through in part changes nothing.
+    """
+    least = _major(database)
+    maker = tools.find(["pg_restore"], "postgresql", on, least)
+    tool = tools.find(["psql"], "postgresql", on, least)
+    with tempfile.TemporaryFile() as script:
+        words = [*on.prefix, maker.program, "--clean", "--if-exists", "--file=-"]
+        env = dict(on.there.environ)
+        title = f"pg_restore of {database.alias}"
+        tools.demand(words, title, env, on, tools.read(source), script.fileno())
+        script.seek(0)
+        whole = itertools.chain(
+            [_BEGIN, _as_role(database), _CLEAR], tools.read(script.fileno()), [b"COMMIT;\n"]
+        )
+        words = ["--no-password", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"]
+        words += _where(database, on)
+        tools.run_script(tool, words, database, on, "PGPASSWORD", whole, "\\echo {}")
 
 
 def _major(database: Reached) -> int:
@@ -64,12 +109,17 @@ def _where(database: Reached, on: Ground) -> list[str]:
         given[name] = str(value)
     given["dbname"] = database.name
     text = " ".join(f"{name}={_quoted(value)}" for name, value in given.items() if value)
-    return ["--no-password", f"--dbname={text}"]
+    return [f"--dbname={text}"]
 
 
 def _role(database: Reached) -> list[str]:
     role = database.options.get("assume_role")
     return [f"--role={role}"] if role else []
+
+
+def _as_role(database: Reached) -> bytes:
+    role = str(database.options.get("assume_role") or "").replace('"', '""')
+    return f'SET LOCAL ROLE "{role}";\n'.encode() if role else b""
 
 
 def _quoted(value: str) -> str:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 PARTS = ("scratch", "live", "recorded", "reaching")
 """Of the probe, in the order in which they import each other."""
-PREFIX_WAY = "With Docker: --python 'docker compose exec -T backend python'."
 
 Row = tuple[int, str, str, str | None]
 """(id, app, name, applied) of django_migrations, as the probe's `recorded` has them."""

@@ -5,9 +5,11 @@ That is where the file is. Behind a prefix a copy is made over there, and comes 
 
 from __future__ import annotations
 
+import hashlib
+import os
 from typing import TYPE_CHECKING
 
-from remigrate.db import tools
+from remigrate.db import restoring, tools
 
 if TYPE_CHECKING:
     from remigrate.db.reached import Reached
@@ -31,6 +33,36 @@ finally:
     shutil.rmtree(folder)
 """
 
+_LOAD = """\
+import hashlib, os, shutil, sqlite3, sys, tempfile, time
+from urllib.parse import quote
+path, digest, patience = sys.argv[1], sys.argv[2], float(sys.argv[3])
+folder = tempfile.mkdtemp(prefix="remigrate-")
+deadline = time.monotonic() + patience
+def waited(status, remaining, total):
+    if status in (5, 6) and time.monotonic() > deadline:  # SQLITE_BUSY, SQLITE_LOCKED
+        sys.exit("the database was held by somebody else for %g seconds" % patience)
+try:
+    copy = os.path.join(folder, "copy")
+    with open(copy, "wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+    with open(copy, "rb") as file:
+        found = hashlib.sha256()
+        for part in iter(lambda: file.read(1 << 20), b""):
+            found.update(part)
+    if found.hexdigest() != digest:
+        sys.exit("the copy did not come through whole")
+    new = sqlite3.connect("file:" + quote(copy) + "?mode=rw", uri=True)
+    said = new.execute("PRAGMA integrity_check").fetchone()[0]
+    if said != "ok":
+        sys.exit("the copy is damaged: " + said)
+    live = sqlite3.connect("file:" + quote(path) + "?mode=rwc", uri=True, timeout=0)
+    new.backup(live, pages=-1, progress=waited, sleep=0.1)
+    live.close()
+finally:
+    shutil.rmtree(folder)
+"""
+
 
 def dump(database: Reached, on: Ground, target: int) -> str:
     """Write a dump to the descriptor `target`; what made it. Raises `EnvironmentFailure`."""
@@ -38,3 +70,15 @@ def dump(database: Reached, on: Ground, target: int) -> str:
     title = f"the copy of {database.alias}"
     tools.demand(argv, title, dict(on.there.environ), on, target=target)
     return f"sqlite3 {database.version}"
+
+
+def load(database: Reached, on: Ground, source: int) -> None:
+    """Put the dump of the descriptor `source` in the place of what is there, in one transaction."""
+    digest = hashlib.sha256()
+    while part := os.read(source, 1 << 20):
+        digest.update(part)
+    os.lseek(source, 0, os.SEEK_SET)
+    words = [database.path, digest.hexdigest(), str(restoring.PATIENCE)]
+    argv = [*on.there.interpreter.argv, "-I", "-c", _LOAD, *words]
+    title = f"the restoring of {database.alias}"
+    tools.demand(argv, title, dict(on.there.environ), on, tools.read(source))

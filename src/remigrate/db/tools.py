@@ -135,15 +135,14 @@ def run(
     database: Reached,
     on: Ground,
     variable: str,
-    source: int | None = None,
+    stdin: Iterable[bytes] = (),
     target: int | None = None,
-) -> None:
-    """Run it on a database: from the descriptor `source`, and into `target`.
+) -> bytes:
+    """Run it on a database, and into the descriptor `target`, if any; what it printed else.
 
     `variable` is what it reads its password from. Raises `EnvironmentFailure` in its own words.
     """
     argv, env = [tool.program, *words], dict(on.there.environ)
-    parts: Iterable[bytes] = _read(source) if source is not None else ()
     if on.prefix:
         if "\n" in database.password:
             raise EnvironmentFailure(
@@ -152,10 +151,33 @@ def run(
             )
         shell = _SHELL.format(name=variable)
         argv = [*on.prefix, "sh", "-c", shell, "sh", *argv]
-        parts = itertools.chain([f"{database.password}\n".encode()], parts)
+        stdin = itertools.chain([f"{database.password}\n".encode()], stdin)
     elif database.password:
         env[variable] = database.password
-    demand(argv, f"{os.path.basename(tool.program)} on {database.alias}", env, on, parts, target)
+    title = f"{os.path.basename(tool.program)} on {database.alias}"
+    return demand(argv, title, env, on, stdin, target)
+
+
+def run_script(
+    tool: Tool,
+    words: Sequence[str],
+    database: Reached,
+    on: Ground,
+    variable: str,
+    script: Iterable[bytes],
+    asking: str,
+) -> None:
+    """Run a script to its last line. `asking` is a line that has `{}` printed.
+
+    Programs that find the end of their input half-way say that all went well.
+    """
+    word = os.urandom(8).hex()
+    whole = itertools.chain(script, [f"\n{asking.format(word)}\n".encode()])
+    if word.encode() not in run(tool, words, database, on, variable, whole):
+        raise EnvironmentFailure(
+            f"{os.path.basename(tool.program)} on {database.alias} did not get to the end",
+            "Run it again, or load the dump by hand.",
+        )
 
 
 def demand(
@@ -165,8 +187,9 @@ def demand(
     on: Ground,
     stdin: Iterable[bytes] = (),
     target: int | None = None,
-) -> None:
-    """Run a program to a good end. Raises `EnvironmentFailure` with its last lines."""
+) -> bytes:
+    """Run a program to a good end; what it printed. Raises `EnvironmentFailure` with its last
+    lines."""
     try:
         output = bounded.run(
             argv, cwd=on.there.home, env=env, stdin=iter(stdin), limits=_LIMITS, target=target
@@ -181,6 +204,7 @@ def demand(
             f"{title} failed (exit status {output.code})",
             "\n".join(f"  | {line[:300]}" for line in said[-_LINES:]),
         )
+    return output.stdout
 
 
 def _not_started(program: str, error: OSError) -> EnvironmentFailure:
@@ -189,7 +213,8 @@ def _not_started(program: str, error: OSError) -> EnvironmentFailure:
     )
 
 
-def _read(source: int) -> Iterator[bytes]:
+def read(source: int) -> Iterator[bytes]:
+    """What is behind a descriptor, to its end."""
     while part := os.read(source, _CHUNK):
         yield part
 

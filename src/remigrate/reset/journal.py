@@ -205,7 +205,7 @@ def carry_out(journal: Journal, step: Step) -> None:
     except OSError as error:
         shutil.rmtree(journal.folder("staged"), ignore_errors=True)
         raise RepositoryFailure(
-            f"the reset could not be written: {lock.words(error)}", "Nothing was changed."
+            f"the files could not be written: {lock.words(error)}", "Nothing was changed."
         ) from error
     _go(journal, step)
 
@@ -219,7 +219,7 @@ def _go(journal: Journal, step: Step) -> None:
     except (OSError, Stopped) as error:
         _take_back(journal, _why(error), step)
         raise RepositoryFailure(
-            f"the reset could not be written: {_why(error)}", "Every file is as it was."
+            f"the files could not be written: {_why(error)}", "Every file is as it was."
         ) from error
     drop(journal, "going", step)
 

@@ -60,7 +60,7 @@ def write(
             staged = journal.stage(place, ordered, step)
         except OSError as error:
             raise RepositoryFailure(
-                f"the reset cannot be written: {locking.words(error)}",
+                f"the files cannot be written: {locking.words(error)}",
                 f"Nothing was changed. The new files are first written to {place.home}.",
             ) from error
         _carry_out(place, staged, lock, step)
@@ -127,7 +127,7 @@ def _refuse_surprises(top: str, changes: Sequence[FileChange]) -> None:
             why = f"{change.path} exists already"
         else:
             why = f"{change.path} was edited meanwhile"
-        raise RepositoryFailure(f"the reset is not written: {why}", "Run remigrate reset again.")
+        raise RepositoryFailure(f"the files are not written: {why}", "Run it again.")
 
 
 def _refuse_unwritable(top: str, changes: Sequence[FileChange]) -> None:
@@ -136,7 +136,7 @@ def _refuse_unwritable(top: str, changes: Sequence[FileChange]) -> None:
             folder = os.path.dirname(folder)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise RepositoryFailure(
-                f"the reset is not written: {folder} is not writable",
+                f"the files are not written: {folder} is not writable",
                 "Nothing was changed. Give yourself the right to write there, and run it again.",
             )
 

@@ -1,0 +1,297 @@
+"""The flow of ``remigrate db restore``: what a backup would change, and the change.
+
+Every part is done as a whole or not at all: the rows of one database in one transaction, its dump
+as the vendor can, and all files together.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+from typing import TYPE_CHECKING, NamedTuple
+
+from remigrate.db import backup, flow, manifest, reached, restoring, tools
+from remigrate.errors import EnvironmentFailure, RepositoryFailure, UsageFailure
+from remigrate.reset import writing
+from remigrate.reset.file_change import FileChange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from remigrate.console import Console
+    from remigrate.db.manifest import Kept, Manifest
+    from remigrate.db.reached import Reached, Row
+    from remigrate.db.tools import Ground
+    from remigrate.git import Repository
+    from remigrate.load import Cache
+    from remigrate.options import Options
+
+USUAL = ("rows", "files")
+"""Parts that are restored when none is named: a dump overwrites data."""
+
+
+class Change(NamedTuple):
+    """What becomes of one database."""
+
+    alias: str
+    place: str
+    rows: bool
+    """Whether django_migrations is restored."""
+    deleted: tuple[Row, ...]
+    inserted: tuple[Row, ...]
+    """Rows that are in the backup and not there, or there otherwise."""
+    dump: bool
+    """Whether all of it is replaced by the dump."""
+
+
+class Restored(NamedTuple):
+    """What was done, or would be."""
+
+    folder: str
+    manifest: Manifest
+    applied: bool
+    databases: tuple[Change, ...]
+    files: tuple[FileChange, ...] | None
+    """None where they are not restored."""
+    undo: str | None
+    """The backup of what was there before, from the top."""
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether everything is already as the backup has it."""
+        changes = [each.deleted or each.inserted or each.dump for each in self.databases]
+        return not self.files and not any(changes)
+
+
+def run(
+    repository: Repository,
+    options: Options,
+    environ: Mapping[str, str],
+    cache: Cache,
+    say: Console,
+) -> Restored:
+    """Restore what the options name, or with no ``--apply`` tell what that would change.
+
+    Raises `Failure`; its words tell of what was done until then, if anything was.
+    """
+    if repository.top is None:
+        raise RepositoryFailure(
+            "a bare repository has nothing to restore into",
+            "Run it where the project is checked out.",
+        )
+    if recovered := writing.recover(repository.top, environ):
+        say.remark(recovered)
+    folder = _folder(options.backup, repository.top)
+    say.progress("verifying the backup …")
+    found = manifest.verified(folder)
+    parts = _parts(found, options)
+    kept = _chosen(found, options.alias)
+    on: Ground | None = None
+    pairs: tuple[tuple[Reached, Kept], ...] = ()
+    if {"rows", "dump"} & parts:
+        on = tools.ground(flow.place(repository, options, environ, cache), options)
+        say.progress("asking the databases …")
+        pairs = tuple(zip(reached.ask(on.there, [each.alias for each in kept]), kept, strict=True))
+    changes = tuple(_change(folder, now, each, parts) for now, each in pairs)
+    files = _files(folder, found.folders or (), repository.top) if "files" in parts else None
+    restored = Restored(folder, found, False, changes, files, None)
+    if not options.apply or restored.is_nothing:
+        return restored
+    undo = _keep_what_is_there(repository, options, environ, cache, say, restored, pairs, parts)
+    if on is not None:
+        _restore_databases(folder, pairs, restored, on, say)
+    if files:
+        say.progress("writing the files …")
+        writing.write(repository.top, files, environ)
+    return restored._replace(applied=True, undo=undo)
+
+
+# What is to be restored
+
+
+def _folder(name: str, top: str) -> str:
+    """A path, or the name of a backup of this work tree."""
+    own = os.path.join(top, backup.FOLDER, name)
+    if not os.path.isdir(name) and "/" not in name and os.path.isdir(own):
+        return own
+    if not os.path.isdir(name) and os.path.isdir(os.path.join(top, name)):
+        return os.path.join(top, name)
+    return name
+
+
+def _parts(found: Manifest, options: Options) -> set[str]:
+    """Those that were asked for, or of the usual ones those that the backup has."""
+    there = {
+        "rows": any(each.rows for each in found.databases),
+        "dump": any(each.dump for each in found.databases),
+        "files": found.folders is not None,
+    }
+    for part in options.part:
+        if not there[part]:
+            has = ", ".join(name for name in backup.PARTS if there[name])
+            raise UsageFailure(f"the backup has no {part}", f"It has: {has or 'nothing'}.")
+    return set(options.part or (part for part in USUAL if there[part]))
+
+
+def _chosen(found: Manifest, aliases: Sequence[str]) -> list[Kept]:
+    known = [each.alias for each in found.databases]
+    unknown = sorted(set(aliases) - set(known))
+    if unknown:
+        raise UsageFailure(
+            f"the backup has no database {', '.join(unknown)}",
+            f"It has: {', '.join(known) or 'none'}.",
+        )
+    return sorted(each for each in found.databases if not aliases or each.alias in aliases)
+
+
+def _change(folder: str, now: Reached, kept: Kept, parts: set[str]) -> Change:
+    """What becomes of a database. Raises `Failure` for one that is not the backup's."""
+    _demand_same(now, kept)
+    dump = "dump" in parts and kept.dump is not None
+    wanted = _rows(folder, kept.rows) if "rows" in parts and kept.rows else None
+    if wanted is None:
+        return Change(now.alias, now.place, False, (), (), dump)
+    if now.rows is None and not dump:
+        raise EnvironmentFailure(
+            f"the database {now.alias} ({now.place}) has no table django_migrations",
+            "`migrate` makes it. Or restore the dump, with all that is in it: --part dump.",
+        )
+    there = now.rows or ()
+    deleted = tuple(row for row in there if row not in wanted)
+    return Change(
+        now.alias, now.place, True, deleted, tuple(r for r in wanted if r not in there), dump
+    )
+
+
+def _demand_same(now: Reached, kept: Kept) -> None:
+    name = now.name or os.path.basename(now.path)
+    if now.vendor != kept.vendor or _is_mariadb(now.version) != _is_mariadb(kept.version):
+        raise UsageFailure(
+            f"the backup of {kept.alias} is one of {kept.vendor} {kept.version}, and the database "
+            f"is {now.server}",
+            "Name settings that lead to such a database: --settings.",
+        )
+    if name != kept.name:
+        raise UsageFailure(
+            f"the backup of {kept.alias} is one of the database {kept.name}, and the settings lead "
+            f"to {name}",
+            "Name settings that lead to that one: --settings.",
+        )
+
+
+def _is_mariadb(version: str) -> bool:
+    return "mariadb" in version.lower()
+
+
+def _rows(folder: str, path: str) -> tuple[Row, ...]:
+    with open(os.path.join(folder, path), "rb") as file:
+        content = file.read()
+    try:
+        return tuple(map(reached.row, json.loads(content)))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise RepositoryFailure(
+            f"{path} of the backup does not hold rows of django_migrations", "Nothing was changed."
+        ) from error
+
+
+# Files
+
+
+def _files(folder: str, folders: Sequence[str], top: str) -> tuple[FileChange, ...]:
+    """What makes the folders of migrations what they were."""
+    wanted = _members(os.path.join(folder, manifest.MIGRATIONS), folders)
+    changes = []
+    for path in sorted({*wanted, *backup.migration_files(top, folders)}):
+        now = _content(top, path)
+        then = wanted.get(path)
+        is_package = path.rpartition("/")[2] == "__init__.py"
+        if now != then and not (then is None and is_package):  # Django would ignore the rest
+            changes.append(FileChange(path, now, then))
+    return tuple(changes)
+
+
+def _members(path: str, folders: Sequence[str]) -> dict[str, bytes]:
+    """Files by path. Raises `RepositoryFailure` for what is no plain file in these folders."""
+    found: dict[str, bytes] = {}
+    with open(path, "rb") as file:
+        content = io.BytesIO(file.read())
+    try:
+        with tarfile.open(fileobj=content, mode="r:") as tar:
+            for member in tar:
+                inside = any(member.name.startswith(f"{folder}/") for folder in folders)
+                plain = not {"", ".", "..", ".git"} & set(member.name.lower().split("/"))
+                file_ = tar.extractfile(member) if member.isreg() else None
+                if not inside or not plain or file_ is None or member.name in found:
+                    raise ValueError(f"{member.name!r} does not belong there")
+                found[member.name] = file_.read()
+    except (tarfile.TarError, ValueError, OSError, EOFError) as error:
+        raise RepositoryFailure(
+            f"{manifest.MIGRATIONS} of the backup cannot be read: {error}", "Nothing was changed."
+        ) from error
+    return found
+
+
+def _content(top: str, path: str) -> bytes | None:
+    try:
+        with open(os.path.join(top, path), "rb") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+# The change
+
+
+def _keep_what_is_there(
+    repository: Repository,
+    options: Options,
+    environ: Mapping[str, str],
+    cache: Cache,
+    say: Console,
+    restored: Restored,
+    pairs: Iterable[tuple[Reached, Kept]],
+    parts: set[str],
+) -> str | None:
+    """A backup of what is overwritten; None where there is nothing yet."""
+    aliases = [now.alias for now, _ in pairs if not now.missing]
+    wanted = {"files"} if restored.files else set()
+    wanted |= parts & {"rows", "dump"} if aliases else set()
+    if "dump" in wanted:
+        wanted.add("rows")
+    if not wanted:
+        return None
+    what = backup.Wanted(aliases, [part for part in backup.PARTS if part in wanted])
+    return backup.take(repository, options, environ, cache, say, what).folder
+
+
+def _restore_databases(
+    folder: str,
+    pairs: Iterable[tuple[Reached, Kept]],
+    restored: Restored,
+    on: Ground,
+    say: Console,
+) -> None:
+    done: list[str] = []
+    for (now, kept), change in zip(pairs, restored.databases, strict=True):
+        try:
+            if change.dump:
+                assert kept.dump
+                say.progress(f"restoring the dump of {now.alias} ({now.place}) …")
+                source = os.open(os.path.join(folder, kept.dump), os.O_RDONLY | os.O_NOFOLLOW)
+                try:
+                    backup.VENDORS[now.vendor].load(now, on, source)
+                finally:
+                    os.close(source)
+            if change.rows and (change.dump or change.deleted or change.inserted):
+                assert kept.rows
+                patience = f"waiting {restoring.PATIENCE} seconds at the most for its lock"
+                say.progress(f"writing django_migrations of {now.alias}, {patience} …")
+                restoring.rows(on.there, now, _rows(folder, kept.rows))
+        except EnvironmentFailure as failure:
+            if done:
+                said = f"Restored before that: {', '.join(done)}."
+                raise EnvironmentFailure(str(failure), f"{failure.hint}\n{said}") from failure
+            raise
+        done.append(now.alias)

@@ -1,0 +1,61 @@
+"""Has the probe write into one of the project's databases, and says readably why it did not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from remigrate import runtime
+from remigrate.errors import EnvironmentFailure
+from remigrate.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from remigrate.db.reached import Reached, Row
+
+PARTS = ("scratch", "live", "recorded", "swapping", "restoring")
+"""Of the probe, in the order in which they import each other."""
+PATIENCE = 10
+"""Seconds to wait for a lock."""
+_WAYS = {
+    "busy": "Nothing was changed. Run it again when whoever holds it (a migrate, an open "
+    "transaction, a dump) is done.",
+    "refused": "Nothing was changed.",
+    "other": "Nothing was changed, unless the server went away while it was asked to keep it: "
+    "without --apply the same command tells.",
+}
+
+
+def rows(there: runtime.Place, database: Reached, wanted: Sequence[Row]) -> tuple[int, int]:
+    """Have django_migrations hold these rows; how many were deleted, and how many inserted."""
+    found = _ask(there, "rows", database, {"rows": wanted})
+    return int(found["deleted"]), int(found["inserted"])
+
+
+def make_room(there: runtime.Place, database: Reached, name: str) -> None:
+    """Make an empty database beside it, of MySQL or MariaDB."""
+    _ask(there, "room", database, {"name": name})
+
+
+def swap(there: runtime.Place, database: Reached, name: str) -> None:
+    """Put the tables of that one in the place of all that are here."""
+    _ask(there, "swap", database, {"name": name})
+
+
+def drop_room(there: runtime.Place, database: Reached, name: str) -> None:
+    """Drop what `make_room` made."""
+    _ask(there, "drop", database, {"name": name})
+
+
+def _ask(
+    there: runtime.Place, command: str, database: Reached, about: dict[str, Any]
+) -> dict[str, Any]:
+    """Raises `EnvironmentFailure` where it was not done."""
+    asked = {"alias": database.alias, "patience": PATIENCE, **about}
+    found = runtime.ask(there, command, View(), PARTS, asked, databases="own")
+    if found.get("failed"):
+        raise EnvironmentFailure(
+            f"the database {database.alias} ({database.place}) was not restored: {found['failed']}",
+            _WAYS.get(str(found.get("kind")), _WAYS["other"]),
+        )
+    return found
