@@ -24,10 +24,10 @@ _RESET = ("all", "path", "base", "strategy", "database", "keep-replaced", "guard
 _STATUS = ("alias", "since", "check", "reset-format", "output")
 _SYNC = ("app", "alias", "applied", "pending", "database", "accept-differences", "apply",
          "lock-timeout", "reset-format", "output")  # fmt: skip
-_RECREATE = ("alias", "name", "apply", "backup", "tools", "output")
+_RECREATE = ("alias", "name", "apply", "keep-backup", "tools", "output")
 _BACKUP = ("alias", "part", "tools", "reset-format", "output")
 _RESTORE = ("alias", "part", "apply", "tools", "reset-format", "output")
-_SWITCHES = ("backup", "drift", "guard")
+_SWITCHES = ("drift", "guard", "keep-backup")
 """Flags that the configuration may set either way, so that the command line may too."""
 
 _ALL = """\

@@ -94,8 +94,9 @@ TABLE: tuple[Option, ...] = (
            metavar="REV"),
     Option("name", "text", "what the database is called: needed where DEBUG is off, or its host is "
            "another machine", metavar="NAME"),
-    Option("apply", "flag", "do it; without, only what would be done is told", False),
-    Option("backup", "flag", "keep what is there first (default: it is kept)", True),
+    Option("apply", "flag", "do it (default: only tell what would be done)", False),
+    Option("keep-backup", "flag", "make a backup first (default: it is made)", True,
+           flag="backup"),
     Option("lock-timeout", "number", "seconds to wait for somebody else who holds the table", 10,
            metavar="SECONDS"),
     Option("check", "flag", "end with exit code 1 also when migrations are pending", False),
@@ -107,7 +108,6 @@ TABLE: tuple[Option, ...] = (
            repeatable=True),
     Option("tools", "text", "a command that leads to the vendor's tools, where this machine has "
            "none: 'docker compose exec -T db'", metavar="PREFIX", in_file=True),
-    Option("apply", "flag", "do it (default: only tell what would be done)", False),
     Option("yes", "flag", "write without asking", False),
     Option("migrate-time-limit", "number", "seconds that one `migrate` of an empty database may "
            "take in a proof", 3600, in_file=True),
@@ -170,14 +170,13 @@ class Options(NamedTuple):
     since: str | None = None
     name: str | None = None
     apply: bool = False
-    backup: bool = True
+    keep_backup: bool = True
     check: bool = False
     applied: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
     lock_timeout: int = 10
     part: tuple[str, ...] = ()
     tools: str | None = None
-    apply: bool = False
     backup: str = ""
     """The folder to restore from, or the name of one."""
     yes: bool = False

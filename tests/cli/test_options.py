@@ -92,7 +92,7 @@ def test_the_help_of_a_command_has_its_options_with_their_words(
     formats = {"graph": "drawing", "projects": "listing"}
     format_ = formats.get(command, "format" if command == "check" else "reset-format")
     for flag in names - {"help", "no-cache", "no-drift", "no-guard", "no-backup"}:
-        name = format_ if flag == "format" else flag
+        name = {"format": format_, "backup": "keep-backup"}.get(flag, flag)
         option = options.BY_NAME[name]
         assert option.help in squeezed(listed)
         assert not option.choices or f"{{{','.join(option.choices)}}}" in listed

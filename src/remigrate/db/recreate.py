@@ -69,7 +69,7 @@ def make_anew(
 
     `keep` makes a backup of an alias, and gives its folder; nothing is dropped when it raises.
     """
-    is_kept = options.backup and not found.missing and found.tables is not None
+    is_kept = options.keep_backup and not found.missing and found.tables is not None
     backup = keep(found.alias) if is_kept else ""
     progress("making the database anew …")
     _asked("recreate", found.place, options, backup)

@@ -101,7 +101,8 @@ class _Page:
         else:
             yield self._line("✓", "green", f"{counted(come, 'row')} inserted, {gone:,} deleted")
         if found.backup:
-            yield f"      To undo it: remigrate db restore {visible(found.backup)} --apply"
+            words = f"remigrate db restore {visible(found.backup)} --part rows --apply"
+            yield f"      To undo it: {words}"
 
     def _ways_out(self, found: Synced) -> Iterable[str]:
         if any(each.differences for each in found.verdicts):
