@@ -120,7 +120,7 @@ new. Without --base, everything in the work tree counts as landed. The strategie
   merge    For teams that want merge migrations. Everything stays; one empty migration joins the
            leaves, where no order between the two sides can matter. Needs --base.
   fresh    For projects without a database to keep. Everything goes; 0001_initial is written from
-           the models, without `replaces`. Databases that are there already have to be made anew.
+           the models, without `replaces`. Databases that are there already: remigrate db sync.
 
 Old and new history are run on scratch databases, and compared: schema, rows, and the way forward
 from base. The project's own databases are never contacted; on the server of --database, databases

@@ -383,7 +383,8 @@ def test_where_nothing_landed_was_touched_deployers_go_on_as_usual(
 
 def test_fresh_warns_of_databases_that_are_to_be_kept() -> None:
     fresh = PROVED._replace(strategy="fresh", guarded=False)
-    assert "Do not deploy this to a database that is to be kept" in told(fresh, "Deployers")
+    assert "a database that is to be kept has to be brought along" in told(fresh, "Deployers")
+    assert "remigrate db sync --apply" in told(fresh, "Deployers")
     assert "skips in silence" in told(fresh, "Deployers"), "0001_initial is applied there"
     assert "make it anew" in told(fresh, "Teammates")
     assert "migrate shop" not in told(fresh, "Teammates")

@@ -277,12 +277,17 @@ def _fresh(reset: Reset) -> list[Instruction]:
     return [
         Instruction(
             "Deployers",
-            "Do not deploy this to a database that is to be kept. Without `replaces`, `migrate` "
-            "cannot tell what is there: it skips in silence what bears the name of an old "
-            "migration, and fails on tables that the others would make a second time. For such a "
-            "database there is `--strategy squash`.",
+            "Without `replaces`, `migrate` cannot tell what is there: it skips in silence what bears "
+            "the name of an old migration, and fails on tables that the others would make a second "
+            "time. So a database that is to be kept has to be brought along. Everything that the "
+            "old files do must be applied there. Then, with these files and before `migrate`:",
+            ("remigrate db sync", "remigrate db sync --apply"),
         ),
-        Instruction("Teammates", "Drop the development database, make it anew, run `migrate`."),
+        Instruction(
+            "Teammates",
+            "The same for a development database. Or drop it, make it anew and migrate it:",
+            ("remigrate db recreate --apply",),
+        ),
     ]
 
 
