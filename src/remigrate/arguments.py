@@ -296,7 +296,8 @@ exit codes:
 
 _OF_INIT = """\
 Looks at the repository and shows what it would write: a workflow for GitHub that checks pull
-requests and knows /reset-migrations, hooks for pre-commit, and [tool.remigrate] with the base.
+requests and knows /reset-migrations, hooks for pre-commit, and [tool.remigrate] with the base, and
+with the way to the project's Python where only a compose file leads there.
 On a terminal it asks before it writes; elsewhere it writes with --yes alone. What is there already
 stays.
 

@@ -389,7 +389,7 @@ def _init(call: Call) -> int:
     from remigrate.report.words import counted
 
     repository = git.open_repository(call.options.path, call.environ)
-    found = init.propose(repository, call.options, disk_cache(call))
+    found = init.propose(repository, call.options, call.environ, disk_cache(call))
     call.say.result(init_text.render(found, _paint(call)))
     if not found.files:
         return errors.OK

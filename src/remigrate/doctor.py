@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     from remigrate.git import Repository
     from remigrate.load import Cache
     from remigrate.options import Configuration, Options
+    from remigrate.runtime import Place
 
 Verdict = Literal["fine", "note", "wrong"]
 _MOST = 5
 """Projects that are named; the rest is counted."""
+_ELSEWHERE = (
+    "Migrations that are not in folders called migrations: migration-modules in [tool.remigrate]."
+)
 
 
 class Row(NamedTuple):
@@ -89,13 +93,12 @@ def _configuration(configuration: Configuration) -> Row:
 def _graphs(repository: Repository, options: Options, cache: Cache) -> Iterator[Row]:
     found = projects.find(repository, options, cache)
     if not found:
-        yield Row(
-            "projects",
-            "wrong",
-            "no migrations found",
-            "Name the folder of a Django project as PATH. Migrations that are not in folders "
-            "called migrations: migration-modules in [tool.remigrate].",
-        )
+        folders = projects.folders(repository, options, cache)
+        if folders:
+            yield Row("project", "note", f"{listed(folders)}: no migrations yet", _ELSEWHERE)
+        else:
+            cure = f"Name the folder of a Django project as PATH. {_ELSEWHERE}"
+            yield Row("projects", "wrong", "no migrations found", cure)
         return
     for each in found[:_MOST]:
         apps, migrations = counted(len(each.apps), "app"), counted(each.migrations, "migration")
@@ -130,7 +133,7 @@ def _project(
         found = databases.stand(place, ())
     except Failure as error:
         yield Row("environment", "fine", f"{asked} ({place.interpreter.why})")
-        yield Row("settings", "wrong", str(error), error.hint)
+        yield Row("settings", "wrong", str(error), f"{error.hint}{_container(place, environ)}")
         return
     versions = f"Python {found.python}, Django {found.django}"
     yield Row("environment", "fine", f"{asked} ({place.interpreter.why}): {versions}")
@@ -139,6 +142,13 @@ def _project(
         yield _database(database)
     vendors = dict.fromkeys(each.vendor for each in found.databases if each.alias == "default")
     yield from (_scratch(vendor, environ) for vendor in vendors)
+
+
+def _container(place: Place, environ: Mapping[str, str]) -> str:
+    """Where else the project may have its Python, when all that was found is our own."""
+    found = init.contained(place.home, place.top, environ) if place.interpreter.is_own else None
+    python = found.python(place.home) if found else None
+    return f'\nIn pyproject.toml, below [tool.remigrate]: python = "{python}"' if python else ""
 
 
 def _database(found: databases.Database) -> Row:

@@ -7,23 +7,25 @@ is theirs, and whoever has a line of ours has it for a reason.
 from __future__ import annotations
 
 import glob
+import json
 import os
 import re
 import tomllib
 from typing import TYPE_CHECKING, NamedTuple
 
-from remigrate import __version__, git, projects
+from remigrate import __version__, compose, git, interpreters, projects
 from remigrate.errors import Failure, UsageFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from remigrate.git import Repository
     from remigrate.load import Cache
     from remigrate.options import Options
 
 HOOKS = ("migration-graph", "migration-files", "migration-drift", "migration-database")
-_STAGES = "default_install_hook_types: [pre-commit, post-checkout, post-merge, post-rewrite]\n"
+_TYPES = "default_install_hook_types"
+_STAGES = f"{_TYPES}: [pre-commit, post-checkout, post-merge, post-rewrite]\n"
 ACTION = "remigrate/remigrate"
 REPOSITORY = "https://github.com/remigrate/remigrate"
 _WORKFLOWS = ".github/workflows"
@@ -49,30 +51,59 @@ class Proposals(NamedTuple):
     remarks: tuple[str, ...]
 
 
-def propose(repository: Repository, options: Options, cache: Cache) -> Proposals:
+def propose(
+    repository: Repository, options: Options, environ: Mapping[str, str], cache: Cache
+) -> Proposals:
     """Look at the work tree. Raises `UsageFailure` where there is nothing to look after."""
     if repository.top is None:
         raise UsageFailure("a bare repository has no files to write", "Name a work tree as PATH.")
-    found = projects.find(repository, options, cache)
-    if not found:
+    folders = projects.folders(repository, options, cache)
+    if not folders:
         raise UsageFailure(
-            f"no migrations found in {options.path}",
+            f"no migrations and no manage.py found in {options.path}",
             "Name the top of a repository with a Django project as PATH.",
         )
     base = git.default_branch(repository)
+    keys, remarks = {"base": base}, []
+    if len(folders) == 1:
+        home = os.path.normpath(os.path.join(repository.top, folders[0]))
+        container = contained(home, repository.top, environ)
+        python = container.python(home) if container else None
+        if python:
+            keys["python"] = python
+        elif container and container.services:
+            remarks.append(_unclear(container))
     makers = (
-        lambda top: _workflow(top, base, several=len(found) > 1),
+        lambda top: _workflow(top, base, several=len(folders) > 1),
         _pre_commit,
-        lambda top: _configuration(top, base),
+        lambda top: _configuration(top, keys),
     )
-    files, remarks = [], []
+    files = []
     for make in makers:
         made = make(repository.top)
         if isinstance(made, Proposal):
             files.append(made)
         else:
             remarks.append(made)
+    if any(each.path == PRE_COMMIT for each in files):
+        remarks.append("`pre-commit install` has git run the hooks, once these files are there.")
     return Proposals(tuple(files), tuple(remarks))
+
+
+def contained(home: str, top: str, environ: Mapping[str, str]) -> compose.Compose | None:
+    """The compose file of a project that has no environment outside of containers, if there is
+    one. Absolute folders: that of ``manage.py``, and the top."""
+    if interpreters.find(None, (home, top), environ, use_own=False).found is not None:
+        return None
+    return compose.find((home, top))
+
+
+def _unclear(found: compose.Compose) -> str:
+    names = " or ".join(found.services)
+    return (
+        f"{os.path.basename(found.path)} does not tell which service runs Django ({names}): write "
+        'python = "docker compose exec -T SERVICE python" for tool.remigrate by hand.'
+    )
 
 
 def write(top: str, files: Sequence[Proposal]) -> None:
@@ -118,6 +149,8 @@ def _workflow(top: str, base: str, *, several: bool) -> Proposal | str:
     name = "monorepo.yml" if several else "two-jobs.yml"
     text = _text(os.path.join(os.path.dirname(__file__), "workflows", name))
     branch = base.removeprefix("origin/")
+    if not re.fullmatch(r"[A-Za-z][\w./-]*", branch):  # 1.0 is a number
+        branch = json.dumps(branch)
     return Proposal(_WORKFLOW, "", text.replace("branches: [main]", f"branches: [{branch}]"))
 
 
@@ -133,7 +166,8 @@ def _pre_commit(top: str) -> Proposal | str:
 
 def with_hooks(text: str) -> str | None:
     """A pre-commit configuration with our hooks at the end of its ``repos``, all else as it was;
-    None where that list cannot be found."""
+    None where that list cannot be found. Kinds of hooks that `pre-commit install` installs are
+    added where none are named."""
     lines = text.splitlines(keepends=True)
     if not "".join(lines).strip():
         return f"{_STAGES}repos:\n{_entry('  ')}"
@@ -153,7 +187,13 @@ def with_hooks(text: str) -> str | None:
             end = at + 1
     if indent is None:
         return None
-    return "".join([*lines[:end], _entry(indent), *lines[end:]])
+    added = [*lines[:end], _entry(indent), *lines[end:]]
+    if not any(line.startswith(_TYPES) for line in lines):
+        above = starts[0]
+        while above and lines[above - 1].startswith("#"):  # what is said of the list
+            above -= 1
+        added.insert(above, _STAGES)
+    return "".join(added)
 
 
 def _entry(indent: str) -> str:
@@ -163,19 +203,26 @@ def _entry(indent: str) -> str:
     return "".join(f"{indent}{row}\n" for row in rows)
 
 
-def _configuration(top: str, base: str) -> Proposal | str:
-    before = _text(os.path.join(top, _PYPROJECT))
-    if not before:
-        return f"There is no {_PYPROJECT}: for a base other than {base}, name it with --base."
+def _configuration(top: str, keys: Mapping[str, str]) -> Proposal | str:
+    path = os.path.join(top, _PYPROJECT)
+    rows = "".join(
+        f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in keys.items()
+    )
+    table = f"[tool.remigrate]\n{rows}"
+    if not os.path.lexists(path):
+        if os.path.exists(os.path.join(top, "setup.py")):  # pip would build it in another way
+            return f"Beside setup.py, {_PYPROJECT} is for you to add, with:\n{table.rstrip()}"
+        return Proposal(_PYPROJECT, "", table)
+    before = _text(path)
     if re.search(r"^\s*\[tool\.remigrate\]", before, re.MULTILINE):
         return f"{_PYPROJECT} has [tool.remigrate] already."
-    after = f'{before.rstrip()}\n\n[tool.remigrate]\nbase = "{base}"\n'
+    after = f"{before.rstrip()}\n\n{table}".lstrip()
     try:
-        is_read = tomllib.loads(after)["tool"]["remigrate"] == {"base": base}
+        is_read = tomllib.loads(after)["tool"]["remigrate"] == keys
     except (tomllib.TOMLDecodeError, KeyError, TypeError):
         is_read = False
     if not is_read:
-        return f'{_PYPROJECT} cannot be added to: write base = "{base}" for tool.remigrate by hand.'
+        return f"{_PYPROJECT} cannot be added to. For tool.remigrate, by hand:\n{rows.rstrip()}"
     return Proposal(_PYPROJECT, before, after)
 
 

@@ -101,7 +101,9 @@ def _candidates(
 ) -> Iterator[tuple[str, str]]:
     """(interpreter, where it comes from), the most telling first."""
     active = environ.get("VIRTUAL_ENV")
-    if active and _is_somebodys(active, environ):
+    if active and not _is_somebodys(active, environ):
+        active = _activated_before(environ)
+    if active:
         yield _python(active), "the active virtual environment"
     for name in _VENVS:
         for folder, where in zip(folders, ("beside manage.py", "at the top"), strict=False):
@@ -120,6 +122,16 @@ def _candidates(
 def _is_somebodys(active: str, environ: Mapping[str, str]) -> bool:
     """Whether a user made the active environment: pre-commit activates the hook's own."""
     return "PRE_COMMIT" not in environ or os.path.realpath(active) != os.path.realpath(sys.prefix)
+
+
+def _activated_before(environ: Mapping[str, str]) -> str | None:
+    """The environment that was active when git started pre-commit, which only PATH still tells."""
+    for folder in environ.get("PATH", "").split(os.pathsep):
+        root = os.path.dirname(folder)
+        is_one = os.path.isabs(folder) and os.path.exists(os.path.join(root, "pyvenv.cfg"))
+        if is_one and os.path.realpath(root) != os.path.realpath(sys.prefix):
+            return root
+    return None
 
 
 def _told(

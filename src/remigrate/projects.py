@@ -49,6 +49,13 @@ def find(repository: Repository, options: Options, cache: Cache) -> tuple[Found,
     return tuple(found)
 
 
+def folders(repository: Repository, options: Options, cache: Cache) -> tuple[str, ...]:
+    """Where projects are, from the top: a new one has a ``manage.py`` and no migrations yet."""
+    question = check.Question(options.head, modules=options.migration_modules)
+    found = tuple(each.path for each in find(repository, options, cache))
+    return found or check.look(repository, question, cache).project.roots
+
+
 def rendered(found: Sequence[Found], form: str) -> str:
     """The projects in one of the formats of ``projects``."""
     if form == "json":

@@ -25,6 +25,8 @@ PROTOCOL = 1
 _Read = TypeVar("_Read")
 _LINES = 12
 """Lines of the project's own output that a failure shows."""
+_IMPORTING = '  File "<frozen importlib.'
+"""Python's own way through an import, in a traceback."""
 
 
 class Runner(Protocol):
@@ -182,14 +184,15 @@ def _silence(place: Place, output: bounded.Output) -> EnvironmentFailure:
             _told(said, place, "Find what its settings or apps print when they are imported."),
         )
     how = f"signal {-output.code}" if output.code < 0 else f"exit status {output.code}"
+    way = _NOT_UP if place.interpreter.is_prefix else _WRONG_INTERPRETER
     return EnvironmentFailure(
-        f"the project's interpreter ended without an answer ({how})",
-        _told(said, place, _WRONG_INTERPRETER),
+        f"the project's interpreter ended without an answer ({how})", _told(said, place, way)
     )
 
 
 _IN_ACTION = "In the action: the input env."
 _WRONG_INTERPRETER = "Is it the right interpreter? --python, or python in [tool.remigrate]."
+_NOT_UP = "Is the container up that it leads to? --python, or python in [tool.remigrate]."
 
 
 def _failure(
@@ -210,6 +213,8 @@ def _failure(
             _told(said, place, f"Set it: {variable}=… remigrate check --drift. {_IN_ACTION}"),
         )
     what, way = _KINDS.get(kind, _KINDS["other"])
+    if message.startswith("ModuleNotFoundError"):
+        way = f"{_WRONG_INTERPRETER}\n{way}"
     failure = BrokenGraph if kind == "graph" else EnvironmentFailure
     return failure(f"{what}: {message}", _told(said, place, way))
 
@@ -243,5 +248,6 @@ def _told(said: str, place: Place, way: str) -> str:
 
 
 def _last_lines(text: bytes) -> str:
-    lines = text.decode("utf-8", "replace").strip().splitlines()
+    said = text.decode("utf-8", "replace").strip().splitlines()
+    lines = [line for line in said if line.strip(" ^~") and not line.startswith(_IMPORTING)]
     return "\n".join(f"  | {line[:300]}" for line in lines[-_LINES:])

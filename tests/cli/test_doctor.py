@@ -84,6 +84,7 @@ def test_a_conflict_is_counted(store: Store) -> None:
 
 def test_no_migrations_at_all_are_told(store: Store) -> None:
     shutil.rmtree(store.path / "shop/migrations")
+    (store.path / "manage.py").unlink()
     ran = doctor(store)
     assert ran.code == 1
     assert rows(ran)["projects"] == "✗ projects: no migrations found"

@@ -139,8 +139,11 @@ def test_a_configuration_that_cannot_be_added_to_stays(shop: Project, text: str,
     assert (shop.path / "pyproject.toml").read_text() == text
 
 
-def test_without_a_pyproject_there_is_no_base_to_write(shop: Project) -> None:
-    assert "There is no pyproject.toml" in init(shop).out
+def test_a_pyproject_beside_a_setup_py_is_left_to_its_owner(shop: Project) -> None:
+    shop.write("setup.py")
+    ran = init(shop, "--yes")
+    assert 'with:\n[tool.remigrate]\nbase = "main"\n' in ran.out
+    assert not (shop.path / "pyproject.toml").exists()
 
 
 def test_a_workflow_of_that_name_is_not_replaced(shop: Project) -> None:
@@ -161,10 +164,10 @@ def test_one_file_that_cannot_be_written_keeps_all_from_it(shop: Project) -> Non
 def test_without_migrations_there_is_nothing_to_look_after(tmp_path: Path) -> None:
     empty = Project(tmp_path)
     empty.git("init", "--quiet")
-    refused(empty.remigrate("init"), 2, "no migrations found in .", "Name the top")
+    refused(empty.remigrate("init"), 2, "no migrations and no manage.py found in .", "Name the top")
 
 
-@pytest.mark.parametrize(("answer", "files"), [("y", 2), ("n", 0), ("", 0)])
+@pytest.mark.parametrize(("answer", "files"), [("y", 3), ("n", 0), ("", 0)])
 def test_at_a_terminal_it_asks(shop: Project, answer: str, files: int) -> None:
     ours, theirs = pty.openpty()
     child = os.fork()
@@ -184,5 +187,5 @@ def test_at_a_terminal_it_asks(shop: Project, answer: str, files: int) -> None:
         said += part
     os.close(ours)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert b"Write 2 files? [y/N]" in said
+    assert b"Write 3 files? [y/N]" in said
     assert len(written(shop)) == files

@@ -145,6 +145,17 @@ def test_the_environment_that_pre_commit_made_for_the_hook_is_not_the_projects(
     assert found(tmp_path, VIRTUAL_ENV=sys.prefix, PRE_COMMIT="1").found is None
 
 
+def test_the_environment_that_was_active_before_pre_commit_is_found(tmp_path: Path) -> None:
+    python = environment(tmp_path / "elsewhere")
+    path = os.pathsep.join([f"{sys.prefix}/bin", str(python.parent), "/usr/bin"])
+    search = found(tmp_path, VIRTUAL_ENV=sys.prefix, PRE_COMMIT="1", PATH=path)
+    assert search.found is not None
+    assert (search.found.argv, search.found.why) == (
+        (str(python),),
+        "the active virtual environment",
+    )
+
+
 def test_paths_that_may_appear_are_those_that_are_looked_for(tmp_path: Path) -> None:
     places = interpreters.places((str(tmp_path),))
     assert str(tmp_path / ".venv/bin/python") in places

@@ -133,6 +133,27 @@ def git(project: Project, home: dict[str, str], *words: str) -> Ran:
     return run("git", *words, cwd=project.path, env=home)
 
 
+def test_what_init_writes_is_what_git_runs(
+    store: Store, published: Path, home: dict[str, str]
+) -> None:
+    assert store.remigrate("init", "--yes").code == 0
+    path = store.path / ".pre-commit-config.yaml"
+    config = yaml.safe_load(path.read_text())
+    revision = Project(published).git("rev-parse", "HEAD").strip()
+    config["repos"][0] |= {"repo": str(published), "rev": revision}
+    path.write_text(yaml.safe_dump(config))
+    store.commit("Look after migrations")
+    assert run(BIN / "pre-commit", "install", cwd=store.path, env=home).code == 0
+    store.price()
+    store.git("add", "--all")
+    ran = git(store, home, "commit", "-m", "A price, and no migration")
+    expected = {f"migration {name.removeprefix('migration-')}": "Passed" for name in HOOKS}
+    assert outcome(ran) == expected | {"migration drift": "Failed"}
+    store.write(ADDED, ADD_PRICE)
+    store.git("add", "--all")
+    assert outcome(git(store, home, "commit", "-m", "A price")) == expected
+
+
 def test_a_commit_that_only_deletes_is_checked(hooked: Project, home: dict[str, str]) -> None:
     hooked.migration("0003_stock", "0002_price")
     hooked.commit()

@@ -43,6 +43,9 @@ def _row(row: Row, paint: Paint) -> str:
     lines = [f"{paint(sign, color)} {subject}: {visible(row.text)}"]
     indent = " " * _INDENT
     for part in row.cure.splitlines():
+        if part.startswith("  | "):  # the project's own words
+            lines.append(f"{indent}{visible(part)}")
+            continue
         lines += textwrap.wrap(
             visible(part), WIDTH, initial_indent=indent, subsequent_indent=indent,
             break_long_words=False, break_on_hyphens=False,

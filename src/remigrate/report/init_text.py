@@ -21,11 +21,16 @@ _COLORS = {"+": "green", "-": "red", "@": "blue"}
 def render(found: Proposals, paint: Paint) -> str:
     """Each file as ``git diff`` shows it, then the remarks. `paint(text, colour)` may colour."""
     blocks = [_file(each, paint) for each in found.files]
-    blocks += [f"{paint('–', 'dim')} {visible(remark)}\n" for remark in found.remarks]
+    blocks += [_remark(each, paint) for each in found.remarks]
     last = (
         f"{counted(len(found.files), 'file')} to write\n" if found.files else "nothing to write\n"
     )
     return "".join(blocks) + last
+
+
+def _remark(text: str, paint: Paint) -> str:
+    first, *rest = map(visible, text.splitlines())
+    return "".join(f"{line}\n" for line in (f"{paint('–', 'dim')} {first}", *rest))
 
 
 def _file(each: Proposal, paint: Paint) -> str:
