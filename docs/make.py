@@ -1,10 +1,11 @@
-"""Makes what can be made of the documentation: the rules' page, the README's pictures and tables.
+"""Makes what can be made: the rules' page, the README's pictures and tables, what shells complete.
 
 ``python docs/make.py`` writes them. A test holds them equal to what the code says.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import re
@@ -13,9 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import shtab
 import yaml
 
-from remigrate import console, demo, demo_bot, git, memory, rules
+from remigrate import arguments, console, demo, demo_bot, git, memory, rules
 from remigrate.local_github.server import LocalGitHub
 from remigrate.options import Options
 from remigrate.report import replies, reset_text
@@ -205,8 +207,38 @@ def readme() -> str:
     return text
 
 
+COMPLETIONS = DOCS.parent / "src/remigrate/completions"
+_PLACES = {
+    "config": shtab.FILE,
+    "manage": shtab.FILE,
+    "output": shtab.FILE,
+    "path": shtab.DIRECTORY,
+    "python": shtab.FILE,
+}
+"""What stands for a file or a folder, by attribute. Not revisions: bash would run what stands in
+the name of a branch."""
+
+
+def completion(shell: str) -> str:
+    """What has a shell complete the command line."""
+    program = arguments.parser()
+    _tell_places(program)
+    return str(shtab.complete(program, shell))
+
+
+def _tell_places(parser: argparse.ArgumentParser) -> None:
+    for action in parser._actions:
+        if action.dest in _PLACES:
+            action.complete = _PLACES[action.dest]  # type: ignore[attr-defined]
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                _tell_places(command)
+
+
 def main() -> None:
     """Write everything that is made."""
+    for shell in arguments.SHELLS:
+        (COMPLETIONS / f"remigrate.{shell}").write_text(completion(shell))
     (DOCS / "rules.md").write_text(rules_page())
     (DOCS / "bot-says.md").write_text(bot_page())
     for name, made in PICTURES.items():

@@ -44,6 +44,14 @@ def test_a_picture_shows_what_the_program_shows(root: Path, made: ModuleType, na
     assert (root / "docs" / name).read_text() == made.PICTURES[name](), "run: python docs/make.py"
 
 
+@pytest.mark.parametrize("shell", arguments.SHELLS)
+def test_what_a_shell_completes_is_the_command_line(
+    root: Path, made: ModuleType, shell: str
+) -> None:
+    text = (root / f"src/remigrate/completions/remigrate.{shell}").read_text()
+    assert text == made.completion(shell), "run: python docs/make.py"
+
+
 def test_the_tables_of_the_readme_are_those_of_the_action(root: Path, made: ModuleType) -> None:
     assert (root / "README.md").read_text() == made.readme(), "run: python docs/make.py"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from remigrate import __version__, errors
@@ -12,6 +13,8 @@ from remigrate.options import BY_NAME, TABLE, attribute, codes, number
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+SHELLS = ("bash", "zsh", "fish")
+"""Those that can complete the command line."""
 _EVERYWHERE = ("cache", "quiet", "verbose", "color", "config")
 _CHECK = ("base", "head", "index", "drift", "fix", "format", "output", "select", "ignore",
           "fail-on", "explain-cache")  # fmt: skip
@@ -311,6 +314,22 @@ exit codes:
 """
 
 
+class _PrintCompletion(argparse.Action):
+    """Prints the file that `docs/make.py` has made of the parser, and ends."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        folder = os.path.join(os.path.dirname(__file__), "completions")
+        with open(os.path.join(folder, f"remigrate.{values}"), encoding="utf-8") as file:
+            parser._print_message(file.read(), sys.stdout)
+        parser.exit()
+
+
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and where to find out more."""
 
@@ -346,6 +365,13 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     program.add_argument("--version", action="version", version=f"remigrate {__version__}")
+    program.add_argument(
+        "--print-completion",
+        action=_PrintCompletion,
+        choices=SHELLS,
+        default=argparse.SUPPRESS,
+        help="print what has a shell complete the command line",
+    )
     commands = program.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog="remigrate"
     )
