@@ -277,7 +277,7 @@ def _fresh(reset: Reset) -> list[Instruction]:
     return [
         Instruction(
             "Deployers",
-            "Without `replaces`, `migrate` cannot tell what is there: it skips in silence what bears "
+            "Without `replaces`, `migrate` cannot tell what is there: it skips in silence what has "
             "the name of an old migration, and fails on tables that the others would make a second "
             "time. So a database that is to be kept has to be brought along. Everything that the "
             "old files do must be applied there. Then, with these files and before `migrate`:",
