@@ -38,6 +38,13 @@ def on_sqlite(shelf: Path, tmp_path: Path) -> Iterator[Counter]:
 
 
 @pytest.fixture
+def on_mysql(request: pytest.FixtureRequest, shelf: Path, tmp_path: Path) -> Iterator[Counter]:
+    server = server_of("mysql", request)
+    with opened("mysql", shelf, tmp_path / "counter", server) as counter:
+        yield counter
+
+
+@pytest.fixture
 def on_postgresql(request: pytest.FixtureRequest, shelf: Path, tmp_path: Path) -> Iterator[Counter]:
     server = server_of("postgresql", request)
     with opened("postgresql", shelf, tmp_path / "counter", server) as counter:

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
         def dump(self, database: Reached, on: Ground, target: int) -> str:
             """Write a dump to the descriptor `target`; what made it."""
 
-        def load(self, database: Reached, on: Ground, source: int) -> None:
-            """Put the dump of the descriptor `source` in the place of what is there."""
+        def load(self, database: Reached, on: Ground, path: str) -> None:
+            """Put the dump in the file `path` in the place of what is there."""
 
 
 HOME = ".remigrate"

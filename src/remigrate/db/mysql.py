@@ -52,8 +52,8 @@ def _is_whole(target: int) -> bool:
     return _END in os.pread(target, 200, max(0, size - 200))
 
 
-def load(database: Reached, on: Ground, source: int) -> None:
-    """Put the dump of the descriptor `source` in the place of what is there: all tables at once.
+def load(database: Reached, on: Ground, path: str) -> None:
+    """Put the dump in the file `path` in the place of what is there: all tables at once.
 
     It is loaded beside it first. Raises `EnvironmentFailure` where what is no table stands in the
     way, in either of them.
@@ -64,11 +64,12 @@ def load(database: Reached, on: Ground, source: int) -> None:
     room = f"remigrate_{hashlib.sha256(database.name.encode()).hexdigest()[:12]}"
     words = [*_where(tool, database, on), "--default-character-set=utf8mb4", "--binary-mode"]
     words += ["--max-allowed-packet=1G", room]
-    restoring.make_room(on.there, database, room)
+    way = f"Nothing was changed. Load it by hand: mariadb {database.name} < {path}"
+    restoring.make_room(on.there, database, room, way)
     try:
-        script = tools.read(source)
+        script = tools.content(path)
         tools.run_script(tool, words, database, on, "MYSQL_PWD", script, "SELECT '{}';")
-        restoring.swap(on.there, database, room)
+        restoring.swap(on.there, database, room, way)
     except BaseException:
         with suppress(EnvironmentFailure):  # a server that is gone; the next restore drops it
             restoring.drop_room(on.there, database, room)

@@ -70,8 +70,8 @@ def dump(database: Reached, on: Ground, target: int) -> str:
     return tool.version
 
 
-def load(database: Reached, on: Ground, source: int) -> None:
-    """Put the dump of the descriptor `source` in the place of what is there, in one transaction.
+def load(database: Reached, on: Ground, path: str) -> None:
+    """Put the dump in the file `path` in the place of what is there, in one transaction.
 
     That ends with the script's last line: a script that comes through in part changes nothing.
     """
@@ -82,7 +82,7 @@ def load(database: Reached, on: Ground, source: int) -> None:
         words = [*on.prefix, maker.program, "--clean", "--if-exists", "--file=-"]
         env = dict(on.there.environ)
         title = f"pg_restore of {database.alias}"
-        tools.demand(words, title, env, on, tools.read(source), script.fileno())
+        tools.demand(words, title, env, on, tools.content(path), script.fileno())
         script.seek(0)
         whole = itertools.chain(
             [_BEGIN, _as_role(database), _CLEAR], tools.read(script.fileno()), [b"COMMIT;\n"]

@@ -12,6 +12,7 @@ import os
 import tarfile
 from typing import TYPE_CHECKING, NamedTuple
 
+from remigrate import check
 from remigrate.db import backup, flow, manifest, reached, restoring, tools
 from remigrate.errors import EnvironmentFailure, RepositoryFailure, UsageFailure
 from remigrate.reset import writing
@@ -95,7 +96,10 @@ def run(
         say.progress("asking the databases …")
         pairs = tuple(zip(reached.ask(on.there, [each.alias for each in kept]), kept, strict=True))
     changes = tuple(_change(folder, now, each, parts) for now, each in pairs)
-    files = _files(folder, found.folders or (), repository.top) if "files" in parts else None
+    files = None
+    if "files" in parts:
+        _demand_migrations(found.folders or (), repository, options, cache)
+        files = _files(folder, found.folders or (), repository.top)
     restored = Restored(folder, found, False, changes, files, None)
     if not options.apply or restored.is_nothing:
         return restored
@@ -150,7 +154,7 @@ def _change(folder: str, now: Reached, kept: Kept, parts: set[str]) -> Change:
     """What becomes of a database. Raises `Failure` for one that is not the backup's."""
     _demand_same(now, kept)
     dump = "dump" in parts and kept.dump is not None
-    wanted = _rows(folder, kept.rows) if "rows" in parts and kept.rows else None
+    wanted = rows_in(folder, kept.rows) if "rows" in parts and kept.rows else None
     if wanted is None:
         return Change(now.alias, now.place, False, (), (), dump)
     if now.rows is None and not dump:
@@ -185,7 +189,8 @@ def _is_mariadb(version: str) -> bool:
     return "mariadb" in version.lower()
 
 
-def _rows(folder: str, path: str) -> tuple[Row, ...]:
+def rows_in(folder: str, path: str) -> tuple[Row, ...]:
+    """The rows in a file of the backup. Raises `RepositoryFailure` where it holds others."""
     with open(os.path.join(folder, path), "rb") as file:
         content = file.read()
     try:
@@ -199,9 +204,23 @@ def _rows(folder: str, path: str) -> tuple[Row, ...]:
 # Files
 
 
+def _demand_migrations(
+    folders: Sequence[str], repository: Repository, options: Options, cache: Cache
+) -> None:
+    """Raise `RepositoryFailure` for a folder that holds something else."""
+    question = check.Question(modules=options.migration_modules)
+    known = {app.path for app in check.look(repository, question, cache).project.apps}
+    for each in folders:
+        if each not in known and each.rpartition("/")[2] != "migrations":
+            raise RepositoryFailure(
+                f"the backup names a folder that is none of migrations: {each}",
+                "If it is one, name it in migration-modules. Nothing was changed.",
+            )
+
+
 def _files(folder: str, folders: Sequence[str], top: str) -> tuple[FileChange, ...]:
     """What makes the folders of migrations what they were."""
-    wanted = _members(os.path.join(folder, manifest.MIGRATIONS), folders)
+    wanted = migrations_in(folder, folders)
     changes = []
     for path in sorted({*wanted, *backup.migration_files(top, folders)}):
         now = _content(top, path)
@@ -212,10 +231,10 @@ def _files(folder: str, folders: Sequence[str], top: str) -> tuple[FileChange, .
     return tuple(changes)
 
 
-def _members(path: str, folders: Sequence[str]) -> dict[str, bytes]:
+def migrations_in(folder: str, folders: Sequence[str]) -> dict[str, bytes]:
     """Files by path. Raises `RepositoryFailure` for what is no plain file in these folders."""
     found: dict[str, bytes] = {}
-    with open(path, "rb") as file:
+    with open(os.path.join(folder, manifest.MIGRATIONS), "rb") as file:
         content = io.BytesIO(file.read())
     try:
         with tarfile.open(fileobj=content, mode="r:") as tar:
@@ -279,16 +298,13 @@ def _restore_databases(
             if change.dump:
                 assert kept.dump
                 say.progress(f"restoring the dump of {now.alias} ({now.place}) …")
-                source = os.open(os.path.join(folder, kept.dump), os.O_RDONLY | os.O_NOFOLLOW)
-                try:
-                    backup.VENDORS[now.vendor].load(now, on, source)
-                finally:
-                    os.close(source)
+                path = os.path.join(folder, kept.dump)
+                backup.VENDORS[now.vendor].load(now, on, path)
             if change.rows and (change.dump or change.deleted or change.inserted):
                 assert kept.rows
                 patience = f"waiting {restoring.PATIENCE} seconds at the most for its lock"
                 say.progress(f"writing django_migrations of {now.alias}, {patience} …")
-                restoring.rows(on.there, now, _rows(folder, kept.rows))
+                restoring.rows(on.there, now, rows_in(folder, kept.rows))
         except EnvironmentFailure as failure:
             if done:
                 said = f"Restored before that: {', '.join(done)}."

@@ -20,7 +20,6 @@ PATIENCE = 10
 _WAYS = {
     "busy": "Nothing was changed. Run it again when whoever holds it (a migrate, an open "
     "transaction, a dump) is done.",
-    "refused": "Nothing was changed.",
     "other": "Nothing was changed, unless the server went away while it was asked to keep it: "
     "without --apply the same command tells.",
 }
@@ -32,14 +31,14 @@ def rows(there: runtime.Place, database: Reached, wanted: Sequence[Row]) -> tupl
     return int(found["deleted"]), int(found["inserted"])
 
 
-def make_room(there: runtime.Place, database: Reached, name: str) -> None:
-    """Make an empty database beside it, of MySQL or MariaDB."""
-    _ask(there, "room", database, {"name": name})
+def make_room(there: runtime.Place, database: Reached, name: str, way: str) -> None:
+    """Make an empty database beside it, of MySQL or MariaDB; `way` is another way."""
+    _ask(there, "room", database, {"name": name}, way)
 
 
-def swap(there: runtime.Place, database: Reached, name: str) -> None:
+def swap(there: runtime.Place, database: Reached, name: str, way: str) -> None:
     """Put the tables of that one in the place of all that are here."""
-    _ask(there, "swap", database, {"name": name})
+    _ask(there, "swap", database, {"name": name}, way)
 
 
 def drop_room(there: runtime.Place, database: Reached, name: str) -> None:
@@ -48,7 +47,11 @@ def drop_room(there: runtime.Place, database: Reached, name: str) -> None:
 
 
 def _ask(
-    there: runtime.Place, command: str, database: Reached, about: dict[str, Any]
+    there: runtime.Place,
+    command: str,
+    database: Reached,
+    about: dict[str, Any],
+    way: str = "Nothing was changed.",
 ) -> dict[str, Any]:
     """Raises `EnvironmentFailure` where it was not done."""
     asked = {"alias": database.alias, "patience": PATIENCE, **about}
@@ -56,6 +59,6 @@ def _ask(
     if found.get("failed"):
         raise EnvironmentFailure(
             f"the database {database.alias} ({database.place}) was not restored: {found['failed']}",
-            _WAYS.get(str(found.get("kind")), _WAYS["other"]),
+            {**_WAYS, "refused": way}.get(str(found.get("kind")), _WAYS["other"]),
         )
     return found

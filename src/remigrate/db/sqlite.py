@@ -6,7 +6,6 @@ That is where the file is. Behind a prefix a copy is made over there, and comes 
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import TYPE_CHECKING
 
 from remigrate.db import restoring, tools
@@ -72,13 +71,12 @@ def dump(database: Reached, on: Ground, target: int) -> str:
     return f"sqlite3 {database.version}"
 
 
-def load(database: Reached, on: Ground, source: int) -> None:
-    """Put the dump of the descriptor `source` in the place of what is there, in one transaction."""
+def load(database: Reached, on: Ground, path: str) -> None:
+    """Put the dump in the file `path` in the place of what is there, in one transaction."""
     digest = hashlib.sha256()
-    while part := os.read(source, 1 << 20):
+    for part in tools.content(path):
         digest.update(part)
-    os.lseek(source, 0, os.SEEK_SET)
     words = [database.path, digest.hexdigest(), str(restoring.PATIENCE)]
     argv = [*on.there.interpreter.argv, "-I", "-c", _LOAD, *words]
     title = f"the restoring of {database.alias}"
-    tools.demand(argv, title, dict(on.there.environ), on, tools.read(source))
+    tools.demand(argv, title, dict(on.there.environ), on, tools.content(path))

@@ -213,6 +213,15 @@ def _not_started(program: str, error: OSError) -> EnvironmentFailure:
     )
 
 
+def content(path: str) -> Iterator[bytes]:
+    """Of a file, part by part."""
+    source = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        yield from read(source)
+    finally:
+        os.close(source)
+
+
 def read(source: int) -> Iterator[bytes]:
     """What is behind a descriptor, to its end."""
     while part := os.read(source, _CHUNK):
