@@ -24,7 +24,11 @@ _shtab_remigrate_commands() {
 
 _shtab_remigrate_db_commands() {
   local _commands=(
+    backup:'Keep databases and migration files as they are now.'
+    recreate:'Drop a development database, make it anew and migrate it.'
+    restore:'Put back what a backup holds, or tell what that is.'
     status:'Tell how databases stand to the migrations on disk.'
+    sync:'Have the rows of applied migrations say what is there.'
   )
   _describe 'remigrate db commands' _commands
 }
@@ -77,6 +81,72 @@ _shtab_remigrate_db_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_remigrate_db_defaults_added=0
 
+_shtab_remigrate_db_backup_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "*--alias[only the database ALIAS of the settings (repeatable)]:ALIAS:"
+  "*--part[only this part (repeatable)]:part:(rows files dump)"
+  "--tools[a command that leads to the vendor\'s tools, where this machine has none\: \'docker compose exec -T db\']:PREFIX:"
+  "--format[how to print the result (default\: text)]:reset_format:(text json)"
+  "--output[write the result to FILE instead of standard output]:FILE:_files"
+  "--python[the project\'s interpreter, or a command that leads to one\: \'docker compose exec -T backend python\']:INTERPRETER:_files"
+  "--settings[the project\'s settings module (default\: as manage.py says)]:MODULE:"
+  "--manage[the project\'s manage.py, where there are several]:PATH:_files"
+  "--no-cache[do not remember anything]"
+  "--quiet[only findings, no remarks]"
+  "--verbose[also say what was read and how long it took]"
+  "--color[colours in text (default\: auto)]:color:(auto always never)"
+  "--config[read \[tool.remigrate\] from FILE instead of pyproject.toml]:FILE:_files"
+  ":a work tree, a folder in one, or a bare repository (default\: .):_files -/"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_remigrate_db_backup_defaults_added=0
+
+_shtab_remigrate_db_recreate_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "*--alias[only the database ALIAS of the settings (repeatable)]:ALIAS:"
+  "--name[what the database is called\: needed where DEBUG is off, or its host is another machine]:NAME:"
+  "--apply[do it (default\: only tell what would be done)]"
+  {--backup,--no-backup}"[make a backup first (default\: it is made)]"
+  "--tools[a command that leads to the vendor\'s tools, where this machine has none\: \'docker compose exec -T db\']:PREFIX:"
+  "--output[write the result to FILE instead of standard output]:FILE:_files"
+  "--python[the project\'s interpreter, or a command that leads to one\: \'docker compose exec -T backend python\']:INTERPRETER:_files"
+  "--settings[the project\'s settings module (default\: as manage.py says)]:MODULE:"
+  "--manage[the project\'s manage.py, where there are several]:PATH:_files"
+  "--no-cache[do not remember anything]"
+  "--quiet[only findings, no remarks]"
+  "--verbose[also say what was read and how long it took]"
+  "--color[colours in text (default\: auto)]:color:(auto always never)"
+  "--config[read \[tool.remigrate\] from FILE instead of pyproject.toml]:FILE:_files"
+  ":a work tree, a folder in one, or a bare repository (default\: .):_files -/"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_remigrate_db_recreate_defaults_added=0
+
+_shtab_remigrate_db_restore_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "*--alias[only the database ALIAS of the settings (repeatable)]:ALIAS:"
+  "*--part[only this part (repeatable)]:part:(rows files dump)"
+  "--apply[do it (default\: only tell what would be done)]"
+  "--tools[a command that leads to the vendor\'s tools, where this machine has none\: \'docker compose exec -T db\']:PREFIX:"
+  "--format[how to print the result (default\: text)]:reset_format:(text json)"
+  "--output[write the result to FILE instead of standard output]:FILE:_files"
+  "--python[the project\'s interpreter, or a command that leads to one\: \'docker compose exec -T backend python\']:INTERPRETER:_files"
+  "--settings[the project\'s settings module (default\: as manage.py says)]:MODULE:"
+  "--manage[the project\'s manage.py, where there are several]:PATH:_files"
+  "--no-cache[do not remember anything]"
+  "--quiet[only findings, no remarks]"
+  "--verbose[also say what was read and how long it took]"
+  "--color[colours in text (default\: auto)]:color:(auto always never)"
+  "--config[read \[tool.remigrate\] from FILE instead of pyproject.toml]:FILE:_files"
+  ":the folder that \`remigrate db backup\` told of, or its name:"
+  ":a work tree, a folder in one, or a bare repository (default\: .):_files -/"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_remigrate_db_restore_defaults_added=0
+
 _shtab_remigrate_db_status_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--alias[only the database ALIAS of the settings (repeatable)]:ALIAS:"
@@ -97,6 +167,32 @@ _shtab_remigrate_db_status_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_remigrate_db_status_defaults_added=0
+
+_shtab_remigrate_db_sync_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "*--app[only the app LABEL (repeatable)]:LABEL:"
+  "*--alias[only the database ALIAS of the settings (repeatable)]:ALIAS:"
+  "*--applied[the code of LABEL.NAME has run\: take the migration as applied (repeatable)]:LABEL.NAME:"
+  "*--pending[leave LABEL.NAME for \`migrate\` to run (repeatable)]:LABEL.NAME:"
+  "--database[prove it on scratch databases of the server at URL, as in postgresql\:\/\/me\@localhost (default\: one is started\; SQLite needs none)]:URL:"
+  "--accept-differences[write although the proof found differences]"
+  "--apply[do it (default\: only tell what would be done)]"
+  "--lock-timeout[seconds to wait for somebody else who holds the table]:SECONDS:"
+  "--format[how to print the result (default\: text)]:reset_format:(text json)"
+  "--output[write the result to FILE instead of standard output]:FILE:_files"
+  "--python[the project\'s interpreter, or a command that leads to one\: \'docker compose exec -T backend python\']:INTERPRETER:_files"
+  "--settings[the project\'s settings module (default\: as manage.py says)]:MODULE:"
+  "--manage[the project\'s manage.py, where there are several]:PATH:_files"
+  "--no-cache[do not remember anything]"
+  "--quiet[only findings, no remarks]"
+  "--verbose[also say what was read and how long it took]"
+  "--color[colours in text (default\: auto)]:color:(auto always never)"
+  "--config[read \[tool.remigrate\] from FILE instead of pyproject.toml]:FILE:_files"
+  ":a work tree, a folder in one, or a bare repository (default\: .):_files -/"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_remigrate_db_sync_defaults_added=0
 
 _shtab_remigrate_demo_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -183,7 +279,7 @@ _shtab_remigrate_reset_options=(
   "--database[prove it on scratch databases of the server at URL, as in postgresql\:\/\/me\@localhost (default\: one is started\; SQLite needs none)]:URL:"
   "--keep-replaced[leave the files that a squash replaces\; --finish removes them later]"
   {--guard,--no-guard}"[let the new migrations stop a database that is behind base (default\: they do)]"
-  "--accept-differences[write the files although the proof found differences]"
+  "--accept-differences[write although the proof found differences]"
   "--dry-run[write nothing\; show the diff and the proof]"
   "--finish[remove what a squash with --keep-replaced replaced, and its \`replaces\`]"
   "--allow-dirty[go on where migrations have changes that are not committed]"
@@ -252,7 +348,11 @@ _shtab_remigrate_db() {
       (( CURRENT += 1 ))
       curcontext="${curcontext%:*:*}:_shtab_remigrate_db-$line[1]:"
       case $line[1] in
+        backup) _arguments -C -s $_shtab_remigrate_db_backup_options ;;
+        recreate) _arguments -C -s $_shtab_remigrate_db_recreate_options ;;
+        restore) _arguments -C -s $_shtab_remigrate_db_restore_options ;;
         status) _arguments -C -s $_shtab_remigrate_db_status_options ;;
+        sync) _arguments -C -s $_shtab_remigrate_db_sync_options ;;
       esac
   esac
 }
