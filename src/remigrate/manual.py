@@ -14,10 +14,10 @@ _RESET = ("all", "path", "base", "strategy", "database", "keep-replaced", "guard
           "output")  # fmt: skip
 _STATUS = ("alias", "since", "check", "reset-format", "output")
 _SYNC = ("app", "alias", "applied", "pending", "database", "accept-differences", "apply",
-         "lock-timeout", "reset-format", "output")  # fmt: skip
+         "lock-time-limit", "reset-format", "output")  # fmt: skip
 _RECREATE = ("alias", "name", "apply", "keep-backup", "tools", "output")
 _BACKUP = ("alias", "part", "tools", "reset-format", "output")
-_RESTORE = ("alias", "part", "apply", "tools", "reset-format", "output")
+_RESTORE = ("alias", "part", "apply", "lock-time-limit", "tools", "reset-format", "output")
 
 
 class Command(NamedTuple):
@@ -265,7 +265,7 @@ OF_RESTORE = """\
 Verifies the backup, checksum by checksum, and tells what each part would change. With --apply it
 does so, after a backup of what is there:
   rows    django_migrations holds what it held, ids and times as well: in one transaction, under a
-          lock that is waited for 10 seconds at the most
+          lock that is waited for as long as --lock-time-limit says
   files   the folders of migrations are as they were: all files are written, or none
   dump    the database is as it was, data and all; what came later is lost. Only where it is named
 Without --part: rows and files. Each part is done as a whole or not at all. A backup of another

@@ -97,8 +97,6 @@ TABLE: tuple[Option, ...] = (
     Option("apply", "flag", "do it (default: only tell what would be done)", False),
     Option("keep-backup", "flag", "make a backup first (default: it is made)", True,
            flag="backup"),
-    Option("lock-timeout", "number", "seconds to wait for somebody else who holds the table", 10,
-           metavar="SECONDS"),
     Option("check", "flag", "end with exit code 1 also when migrations are pending", False),
     Option("applied", "labels", "the code of LABEL.NAME has run: take the migration as applied "
            "(repeatable)", (), metavar="LABEL.NAME", repeatable=True),
@@ -108,6 +106,8 @@ TABLE: tuple[Option, ...] = (
            repeatable=True),
     Option("tools", "text", "a command that leads to the vendor's tools, where this machine has "
            "none: 'docker compose exec -T db'", metavar="PREFIX", in_file=True),
+    Option("lock-time-limit", "number", "seconds to wait for a lock of a database that is written",
+           10, in_file=True),
     Option("yes", "flag", "write without asking", False),
     Option("migrate-time-limit", "number", "seconds that one `migrate` of an empty database may "
            "take in a proof", 3600, in_file=True),
@@ -174,9 +174,9 @@ class Options(NamedTuple):
     check: bool = False
     applied: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
-    lock_timeout: int = 10
     part: tuple[str, ...] = ()
     tools: str | None = None
+    lock_time_limit: int = 10
     backup: str = ""
     """The folder to restore from, or the name of one."""
     yes: bool = False

@@ -37,7 +37,7 @@ COMMANDS = {
     },
     "db sync": {
         *("app", "alias", "applied", "pending", "database", "accept-differences", "apply"),
-        *("lock-timeout", "format", "output", "python", "settings", "manage"),
+        *("lock-time-limit", "format", "output", "python", "settings", "manage"),
         *("no-cache", "quiet", "verbose", "color", "config", "help"),
     },
     "db recreate": {
@@ -50,7 +50,8 @@ COMMANDS = {
         *("no-cache", "quiet", "verbose", "color", "config", "help"),
     },
     "db restore": {
-        *("alias", "part", "apply", "tools", "format", "output", "python", "settings", "manage"),
+        *("alias", "part", "apply", "lock-time-limit", "tools", "format", "output"),
+        *("python", "settings", "manage"),
         *("no-cache", "quiet", "verbose", "color", "config", "help"),
     },
     "init": {"yes", "no-cache", "quiet", "verbose", "color", "config", "help"},

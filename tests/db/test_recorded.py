@@ -191,7 +191,7 @@ answer["left"] = [row[0] for row in read()]
     )
     assert found["waited"]
     assert found["left"] == [1, 2]
-    assert found["why"] == "django_migrations was held by somebody else for 1 seconds"
+    assert found["why"] == "django_migrations was held by somebody else for 1 second"
 
 
 def test_a_reader_is_not_waited_for_where_the_server_can(config: Config) -> None:

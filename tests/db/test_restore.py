@@ -38,15 +38,28 @@ def spoil_files(counter: Counter) -> None:
 
 def test_rows_and_files_are_there_again(counter: Counter) -> None:
     before, head = counter.content(), counter.git("status", "--porcelain")
-    folder = counter.backup()
+    folder = counter.backup("--part", "rows", "--part", "files")
     spoil(counter)
     spoil_files(counter)
-    spoiled = counter.content()
+    done = restored(counter, folder, "--apply")
+    assert done["applied"]
+    assert counter.content() == before
+    assert counter.git("status", "--porcelain") == head
+    counter.do(
+        "INSERT INTO django_migrations (app, name, applied) VALUES ('shop', '4', '2026-01-01')"
+    )
+    assert [row[0] for row in counter.rows()] == [1, 2, 3, 4, 6], "5 was of a row that is gone"
 
-    told = restored(counter, folder)
+
+def test_without_apply_it_tells_what_would_change(on_sqlite: Counter) -> None:
+    folder = on_sqlite.backup()
+    spoil(on_sqlite)
+    spoil_files(on_sqlite)
+    spoiled = on_sqlite.content()
+    told = restored(on_sqlite, folder)
     assert not told["applied"]
-    assert counter.content() == spoiled, "without --apply nothing is written"
     (database,) = told["databases"]
+    assert not database["dump"], "it is not restored unasked"
     assert sorted(row["migration"] for row in database["deleted"]) == [
         "shop.0002_price",
         "shop.0009_other",
@@ -60,27 +73,31 @@ def test_rows_and_files_are_there_again(counter: Counter) -> None:
         ("delete", "shop/migrations/0002_other.py"),
         ("add", "shop/migrations/0003_stock.py"),
     ]
-
-    done = restored(counter, folder, "--apply")
-    assert done["applied"]
-    assert counter.content() == before
-    assert counter.git("status", "--porcelain") == head
-    again = restored(counter, folder, "--apply")
-    assert (again["applied"], again["undo"]) == (False, None)
-
-    restored(counter, counter.path / done["undo"], "--apply")
-    assert counter.content() == spoiled
-    assert (counter.path / "shop/migrations/0002_other.py").exists()
-
-
-def test_the_next_migration_gets_an_id_of_its_own(counter: Counter) -> None:
-    folder = counter.backup("--part", "rows")
-    counter.do("DELETE FROM django_migrations")
-    restored(counter, folder, "--apply")
-    counter.do(
-        "INSERT INTO django_migrations (app, name, applied) VALUES ('shop', '4', '2026-01-01')"
+    ran = on_sqlite.db("restore", folder.name)
+    assert "rows of django_migrations: 4 changes\n      - shop.0002_price  (row 2, 2001" in ran.out
+    assert "migration files: 3 changes\n      ~ shop/migrations/0001_initial.py\n" in ran.out
+    assert ran.out.endswith(
+        "Nothing was changed: --apply does it, after a backup of what is there.\n"
     )
-    assert [row[0] for row in counter.rows()] == [1, 2, 3, 4, 5]
+    assert on_sqlite.content() == spoiled
+    assert (on_sqlite.path / "shop/migrations/0002_other.py").exists()
+    assert len(on_sqlite.kept()) == 1
+
+
+def test_what_was_there_before_is_kept_and_told(on_sqlite: Counter) -> None:
+    folder = on_sqlite.backup()
+    spoil(on_sqlite)
+    spoil_files(on_sqlite)
+    spoiled = on_sqlite.content()
+    ran = on_sqlite.db("restore", folder, "--apply")
+    undo = ran.out.splitlines()[-1].split()
+    assert undo[:3] == ["remigrate", "db", "restore"]
+    assert on_sqlite.content() != spoiled
+    assert on_sqlite.db(*undo[2:]).code == 0
+    assert on_sqlite.content() == spoiled
+    assert (on_sqlite.path / "shop/migrations/0002_other.py").exists()
+    again = restored(on_sqlite, on_sqlite.path / undo[3], "--apply")
+    assert (again["applied"], again["undo"]) == (False, None)
 
 
 # Dumps
@@ -88,7 +105,7 @@ def test_the_next_migration_gets_an_id_of_its_own(counter: Counter) -> None:
 
 def test_a_dump_brings_back_every_row_and_takes_away_what_came_later(counter: Counter) -> None:
     before = counter.content()
-    folder = counter.backup()
+    folder = counter.backup("--part", "dump")
     counter.do(
         "DELETE FROM parts",
         "DELETE FROM goods WHERE id > 1",
@@ -98,21 +115,17 @@ def test_a_dump_brings_back_every_row_and_takes_away_what_came_later(counter: Co
         "INSERT INTO later VALUES (1, 1)",
     )
     spoil(counter)
-    spoiled = counter.content()
-    told = restored(counter, folder, "--part", "dump")
-    assert [each["dump"] for each in told["databases"]] == [True]
-    assert counter.content() == spoiled
     done = restored(counter, folder, "--part", "dump", "--apply")
+    assert [each["dump"] for each in done["databases"]] == [True]
     assert counter.content() == before
-    restored(counter, counter.path / done["undo"], "--part", "dump", "--apply")
-    assert counter.content() == spoiled
     assert len(counter.databases()) == counter.at_first
 
 
-def test_a_dump_alone_is_not_restored_unasked(on_sqlite: Counter) -> None:
-    folder = on_sqlite.backup()
+def test_a_dump_can_be_undone(on_sqlite: Counter) -> None:
+    folder = on_sqlite.backup("--part", "dump")
     on_sqlite.do("DELETE FROM parts")
-    told = restored(on_sqlite, folder)
-    assert [each["dump"] for each in told["databases"]] == [False]
-    restored(on_sqlite, folder, "--apply")
+    ran = on_sqlite.db("restore", folder, "--part", "dump", "--apply")
+    assert "all of it is what the dump holds; what came later is lost" in ran.out
+    assert len(on_sqlite.content()["parts"]) == 2
+    assert on_sqlite.db(*ran.out.splitlines()[-1].split()[2:]).code == 0
     assert on_sqlite.content()["parts"] == []

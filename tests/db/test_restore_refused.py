@@ -50,24 +50,26 @@ def test_a_backup_of_another_vendor_is_refused(on_sqlite: Counter) -> None:
     refused(ran, 2, "one of postgresql 15.1, and the database is sqlite 3.", "--settings")
 
 
-def test_a_table_that_is_held_leaves_everything(counter: Counter) -> None:
-    folder = counter.backup()
-    spoil(counter)
-    spoiled = counter.content()
-    with contextlib.closing(counter.connect()) as other:
+def test_a_table_that_is_held_leaves_everything(on_postgresql: Counter) -> None:
+    folder = on_postgresql.backup("--part", "rows")
+    spoil(on_postgresql)
+    spoiled = on_postgresql.content()
+    on_postgresql.configure("lock-time-limit = 1")
+    with contextlib.closing(on_postgresql.connect()) as other:
         cursor = other.cursor()
-        cursor.execute({"sqlite": "BEGIN IMMEDIATE"}.get(counter.vendor, "BEGIN"))
+        cursor.execute("BEGIN")
         cursor.execute("UPDATE django_migrations SET app = app")
-        ran = counter.db("restore", folder, "--part", "rows", "--apply")
-        refused(ran, 4, "was held by somebody else for 10 seconds", "Run it again when")
+        ran = on_postgresql.db("restore", folder, "--part", "rows", "--apply")
+        refused(ran, 4, "was held by somebody else for 1 second", "Run it again when")
         cursor.execute("ROLLBACK")
-    assert counter.content() == spoiled
+    assert on_postgresql.content() == spoiled
 
 
 def test_a_dump_waits_for_nobody_longer_than_that(counter: Counter) -> None:
-    folder = counter.backup()
+    folder = counter.backup("--part", "dump")
     spoil(counter)
     spoiled = counter.content()
+    counter.configure("lock-time-limit = 1")
     with contextlib.closing(counter.connect()) as other:
         cursor = other.cursor()
         cursor.execute({"sqlite": "BEGIN IMMEDIATE"}.get(counter.vendor, "BEGIN"))
@@ -136,7 +138,7 @@ def test_what_is_no_table_stands_in_the_way_of_a_dump(on_mysql: Counter, when: s
     view = "CREATE VIEW names AS SELECT name FROM goods"
     if when == "then":
         on_mysql.do(view)
-    folder = on_mysql.backup()
+    folder = on_mysql.backup("--part", "dump")
     on_mysql.do("DROP VIEW names" if when == "then" else view, "DELETE FROM parts")
     before = on_mysql.content()
     ran = on_mysql.db("restore", folder, "--part", "dump", "--apply")

@@ -235,10 +235,10 @@ def test_a_table_that_somebody_holds_is_waited_for_and_then_left_as_it_is(shelf:
     shelf.do("DELETE FROM django_migrations")
     with contextlib.closing(sqlite3.connect(shelf.path / "db.sqlite3")) as other:
         other.execute("BEGIN IMMEDIATE")
-        ran = shelf.sync("--apply", "--lock-timeout", "1")
+        ran = shelf.sync("--apply", "--lock-time-limit", "1")
     assert ran.code == 4
     assert "nothing was written: " in ran.out
-    assert "django_migrations was held by somebody else for 1 seconds" in ran.out
+    assert "django_migrations was held by somebody else for 1 s" in ran.out
     assert shelf.recorded() == []
 
 
@@ -266,7 +266,7 @@ def test_a_file_that_may_not_be_written(shelf: Shelf) -> None:
             "Leave one of them out",
         ),
         (("--alias", "other"), "no database other", "They have: default."),
-        (("--lock-timeout", "0"), "invalid number value: '0'", "--help"),
+        (("--lock-time-limit", "0"), "invalid number value: '0'", "--help"),
     ],
 )
 def test_names_that_there_are_not(shelf: Shelf, words: Any, said: str, way_out: str) -> None:
@@ -378,9 +378,9 @@ def test_a_lock_that_is_held_is_given_up_on(served: tuple[Shelf, Config, str]) -
         other.execute("BEGIN")
         other.execute("LOCK TABLES django_migrations READ" if is_mysql
                       else "LOCK TABLE django_migrations IN SHARE MODE")  # fmt: skip
-        ran = shelf.sync("--apply", "--database", url, "--lock-timeout", "1")
+        ran = shelf.sync("--apply", "--database", url, "--lock-time-limit", "1")
         assert ran.code == 4, ran
-        assert "django_migrations was held by somebody else for 1 seconds" in ran.out
+        assert "django_migrations was held by somebody else for 1 s" in ran.out
 
 
 def test_the_schema_is_proved_again_under_the_lock(shelf: Shelf) -> None:

@@ -65,14 +65,14 @@ def load(database: Reached, on: Ground, path: str) -> None:
     words = [*_where(tool, database, on), "--default-character-set=utf8mb4", "--binary-mode"]
     words += ["--max-allowed-packet=1G", room]
     way = f"Nothing was changed. Load it by hand: mariadb {database.name} < {path}"
-    restoring.make_room(on.there, database, room, way)
+    restoring.make_room(on, database, room, way)
     try:
         script = tools.content(path)
         tools.run_script(tool, words, database, on, "MYSQL_PWD", script, "SELECT '{}';")
-        restoring.swap(on.there, database, room, way)
+        restoring.swap(on, database, room, way)
     except BaseException:
         with suppress(EnvironmentFailure):  # a server that is gone; the next restore drops it
-            restoring.drop_room(on.there, database, room)
+            restoring.drop_room(on, database, room)
         raise
 
 

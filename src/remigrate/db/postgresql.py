@@ -6,7 +6,7 @@ import itertools
 import tempfile
 from typing import TYPE_CHECKING
 
-from remigrate.db import restoring, tools
+from remigrate.db import tools
 
 if TYPE_CHECKING:
     from remigrate.db.reached import Reached
@@ -31,11 +31,11 @@ _DJANGO = (
     *("prepare_threshold", "assume_role"),
 )
 """How Django talks, not to whom; but for the role, see `_role`."""
-_BEGIN = f"""\
+_BEGIN = """\
 BEGIN;
 SET LOCAL statement_timeout = 0;
-SET LOCAL lock_timeout = '{restoring.PATIENCE}s';
-""".encode()
+SET LOCAL lock_timeout = '{patience}s';
+"""
 _CLEAR = rb"""
 DO $remigrate$
 DECLARE
@@ -85,7 +85,9 @@ def load(database: Reached, on: Ground, path: str) -> None:
         tools.demand(words, title, env, on, tools.content(path), script.fileno())
         script.seek(0)
         whole = itertools.chain(
-            [_BEGIN, _as_role(database), _CLEAR], tools.read(script.fileno()), [b"COMMIT;\n"]
+            [_BEGIN.format(patience=on.patience).encode(), _as_role(database), _CLEAR],
+            tools.read(script.fileno()),
+            [b"COMMIT;\n"],
         )
         words = ["--no-password", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"]
         words += _where(database, on)

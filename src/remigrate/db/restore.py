@@ -302,9 +302,9 @@ def _restore_databases(
                 backup.VENDORS[now.vendor].load(now, on, path)
             if change.rows and (change.dump or change.deleted or change.inserted):
                 assert kept.rows
-                patience = f"waiting {restoring.PATIENCE} seconds at the most for its lock"
+                patience = f"waiting {on.patience} seconds at the most for its lock"
                 say.progress(f"writing django_migrations of {now.alias}, {patience} …")
-                restoring.rows(on.there, now, rows_in(folder, kept.rows))
+                restoring.rows(on, now, rows_in(folder, kept.rows))
         except EnvironmentFailure as failure:
             if done:
                 said = f"Restored before that: {', '.join(done)}."

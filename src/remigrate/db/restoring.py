@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from remigrate.db.reached import Reached, Row
+    from remigrate.db.tools import Ground
 
 PARTS = ("scratch", "live", "recorded", "swapping", "restoring")
 """Of the probe, in the order in which they import each other."""
-PATIENCE = 10
-"""Seconds to wait for a lock."""
 _WAYS = {
     "busy": "Nothing was changed. Run it again when whoever holds it (a migrate, an open "
     "transaction, a dump) is done.",
@@ -25,37 +24,37 @@ _WAYS = {
 }
 
 
-def rows(there: runtime.Place, database: Reached, wanted: Sequence[Row]) -> tuple[int, int]:
+def rows(on: Ground, database: Reached, wanted: Sequence[Row]) -> tuple[int, int]:
     """Have django_migrations hold these rows; how many were deleted, and how many inserted."""
-    found = _ask(there, "rows", database, {"rows": wanted})
+    found = _ask(on, "rows", database, {"rows": wanted})
     return int(found["deleted"]), int(found["inserted"])
 
 
-def make_room(there: runtime.Place, database: Reached, name: str, way: str) -> None:
+def make_room(on: Ground, database: Reached, name: str, way: str) -> None:
     """Make an empty database beside it, of MySQL or MariaDB; `way` is another way."""
-    _ask(there, "room", database, {"name": name}, way)
+    _ask(on, "room", database, {"name": name}, way)
 
 
-def swap(there: runtime.Place, database: Reached, name: str, way: str) -> None:
+def swap(on: Ground, database: Reached, name: str, way: str) -> None:
     """Put the tables of that one in the place of all that are here."""
-    _ask(there, "swap", database, {"name": name}, way)
+    _ask(on, "swap", database, {"name": name}, way)
 
 
-def drop_room(there: runtime.Place, database: Reached, name: str) -> None:
+def drop_room(on: Ground, database: Reached, name: str) -> None:
     """Drop what `make_room` made."""
-    _ask(there, "drop", database, {"name": name})
+    _ask(on, "drop", database, {"name": name})
 
 
 def _ask(
-    there: runtime.Place,
+    on: Ground,
     command: str,
     database: Reached,
     about: dict[str, Any],
     way: str = "Nothing was changed.",
 ) -> dict[str, Any]:
     """Raises `EnvironmentFailure` where it was not done."""
-    asked = {"alias": database.alias, "patience": PATIENCE, **about}
-    found = runtime.ask(there, command, View(), PARTS, asked, databases="own")
+    asked = {"alias": database.alias, "patience": on.patience, **about}
+    found = runtime.ask(on.there, command, View(), PARTS, asked, databases="own")
     if found.get("failed"):
         raise EnvironmentFailure(
             f"the database {database.alias} ({database.place}) was not restored: {found['failed']}",

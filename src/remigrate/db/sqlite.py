@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from remigrate.db import restoring, tools
+from remigrate.db import tools
 
 if TYPE_CHECKING:
     from remigrate.db.reached import Reached
@@ -76,7 +76,7 @@ def load(database: Reached, on: Ground, path: str) -> None:
     digest = hashlib.sha256()
     for part in tools.content(path):
         digest.update(part)
-    words = [database.path, digest.hexdigest(), str(restoring.PATIENCE)]
+    words = [database.path, digest.hexdigest(), str(on.patience)]
     argv = [*on.there.interpreter.argv, "-I", "-c", _LOAD, *words]
     title = f"the restoring of {database.alias}"
     tools.demand(argv, title, dict(on.there.environ), on, tools.content(path))

@@ -170,7 +170,7 @@ class _Syncing:
             "digest": digest,
             "delete": [row.id for each in found.verdicts for row in each.delete],
             "insert": [list(name) for each in found.verdicts for name in each.insert],
-            "patience": self._options.lock_timeout,
+            "patience": self._options.lock_time_limit,
         }
         state, why = runtime.demand_shape(_answer, ask("write", View(), about))
         return found._replace(state=state, why=why, backup=folder)

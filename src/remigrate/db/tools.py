@@ -40,6 +40,8 @@ class Ground(NamedTuple):
     """Where the project's interpreter is."""
     prefix: tuple[str, ...]
     """What leads to the vendor's tools; empty for this machine's own."""
+    patience: int
+    """Seconds to wait for a lock."""
 
     @property
     def is_here(self) -> bool:
@@ -62,7 +64,8 @@ class Tool(NamedTuple):
 def ground(there: runtime.Place, options: Options) -> Ground:
     """Where programs run. Raises `UsageFailure` for a prefix that no shell would understand."""
     try:
-        return Ground(there, tuple(shlex.split(options.tools or "")))
+        prefix = tuple(shlex.split(options.tools or ""))
+        return Ground(there, prefix, options.lock_time_limit)
     except ValueError as error:
         raise UsageFailure(
             f"--tools cannot be read: {error}",

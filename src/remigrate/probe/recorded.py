@@ -160,7 +160,9 @@ def _lock(connection: Any, cursor: Any, patience: int) -> None:
         _LOCKS[connection.vendor](connection, cursor, patience)
     except OperationalError as error:
         if _is_busy(error):
-            raise Busy(f"{TABLE} was held by somebody else for {patience} seconds") from error
+            raise Busy(
+                f"{TABLE} was held by somebody else for {patience} second{'s' * (patience != 1)}"
+            ) from error
         raise
     _talk_plainly(cursor)
 
