@@ -63,7 +63,8 @@ def thorough(session: nox.Session) -> None:
     session.env["REMIGRATE_THOROUGH"] = "1"
     session.run(
         *("python", "-m", "pytest", "tests/reset", "--ignore=tests/reset/traps"),
-        *("tests/bot/test_bot_faults.py", *session.posargs),
+        *("tests/bot/test_bot_faults.py", "tests/db/test_restore_interrupted.py"),
+        *session.posargs,
     )
 
 

@@ -149,6 +149,13 @@ def test_the_commands_of_the_page_on_resets_are_ones(root: Path) -> None:
         arguments.parser().parse_args(words[1:])
 
 
+def test_the_commands_of_the_page_on_databases_are_ones(root: Path) -> None:
+    own = commands((root / "docs/databases.md").read_text())
+    assert own
+    for words in own:
+        arguments.parser().parse_args(words[1:])
+
+
 def test_the_checks_of_the_readme_are_those_of_the_program(readme: str) -> None:
     assert list(table(readme, "checks")) == list(reset_words.MEANINGS)
 
@@ -227,7 +234,9 @@ def test_the_configuration_of_the_readme_is_accepted(readme: str, tmp_path: Path
     assert [one.time_limit for one in accepted] == [300, 300, 600]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/bot.md", "docs/monorepos.md", "docs/reset.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/bot.md", "docs/databases.md", "docs/monorepos.md", "docs/reset.md"]
+)
 def test_every_link_leads_somewhere(page: str, root: Path) -> None:
     for target, heading in re.findall(r"\]\(([^)#]*)(?:#([^)]+))?\)", (root / page).read_text()):
         if target.startswith("https://"):
