@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CONTENTS = {
     "Use it": ("README", "docs/rules", "docs/monorepos"),
     "Reset": ("docs/reset", "docs/real-resets"),
+    "Databases": ("docs/stories", "docs/sync", "docs/backup", "docs/recreate"),
     "The bot": ("docs/bot", "docs/bot-says"),
     "About": ("CHANGELOG", "SECURITY", "CONTRIBUTING"),
 }

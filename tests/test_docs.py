@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import get_args
@@ -81,7 +82,7 @@ def table(readme: str, comment: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone with a branch `topic`, as somebody has who reads the README."""
+    """A clone with a branch `topic` and a database, as somebody has who reads the README."""
     upstream = Store.open(tmp_path_factory.mktemp("upstream") / "store").path
     clone = tmp_path_factory.mktemp("home") / "shop"
     for words in (
@@ -89,6 +90,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["-C", clone, "branch", "topic"],
     ):
         subprocess.run(["git", *map(str, words)], check=True, timeout=60)
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+    subprocess.run(migrate, cwd=clone, check=True, timeout=60)
     return clone
 
 
@@ -150,7 +153,7 @@ def test_the_commands_of_the_page_on_resets_are_ones(root: Path) -> None:
 
 
 def test_the_commands_of_the_page_on_databases_are_ones(root: Path) -> None:
-    own = commands((root / "docs/databases.md").read_text())
+    own = commands((root / "docs/backup.md").read_text())
     assert own
     for words in own:
         arguments.parser().parse_args(words[1:])
@@ -235,7 +238,7 @@ def test_the_configuration_of_the_readme_is_accepted(readme: str, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/bot.md", "docs/databases.md", "docs/monorepos.md", "docs/reset.md"]
+    "page", ["README.md", "docs/bot.md", "docs/backup.md", "docs/monorepos.md", "docs/reset.md"]
 )
 def test_every_link_leads_somewhere(page: str, root: Path) -> None:
     for target, heading in re.findall(r"\]\(([^)#]*)(?:#([^)]+))?\)", (root / page).read_text()):

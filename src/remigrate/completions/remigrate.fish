@@ -51,7 +51,7 @@ function _shtab_remigrate_using
 end
 
 set -g _shtab_remigrate_commands check graph reset projects db 'db status' 'db sync' 'db backup' 'db restore' 'db recreate' init doctor demo
-set -g _shtab_remigrate_opts_with_value --alias --app --applied --base --color --config --database --fail-on --format --head --ignore --lock-timeout --manage --name --output --part --path --pending --print-completion --python --select --settings --since --strategy --tools
+set -g _shtab_remigrate_opts_with_value --alias --app --applied --base --color --config --database --fail-on --format --head --ignore --lock-time-limit --manage --name --output --part --path --pending --print-completion --python --select --settings --since --strategy --tools
 
 complete -c remigrate -e
 complete -c remigrate -f
@@ -159,7 +159,7 @@ complete -c remigrate -n '_shtab_remigrate_using db sync' -l pending -x -d 'leav
 complete -c remigrate -n '_shtab_remigrate_using db sync' -l database -x -d 'prove it on scratch databases of the server at URL, as in postgresql://me@localhost (default: one is started; SQLite needs none)'
 complete -c remigrate -n '_shtab_remigrate_using db sync' -l accept-differences -d 'write although the proof found differences'
 complete -c remigrate -n '_shtab_remigrate_using db sync' -l apply -d 'do it (default: only tell what would be done)'
-complete -c remigrate -n '_shtab_remigrate_using db sync' -l lock-timeout -x -d 'seconds to wait for somebody else who holds the table'
+complete -c remigrate -n '_shtab_remigrate_using db sync' -l lock-time-limit -x -d 'seconds to wait for a lock of a database that is written'
 complete -c remigrate -n '_shtab_remigrate_using db sync' -l format -xka "text json" -d 'how to print the result (default: text)'
 complete -c remigrate -n '_shtab_remigrate_using db sync' -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write the result to FILE instead of standard output'
 complete -c remigrate -n '_shtab_remigrate_using db sync' -l python -xka "(__fish_complete_path (commandline -ct))" -d 'the project'"'"'s interpreter, or a command that leads to one: '"'"'docker compose exec -T backend python'"'"''
@@ -192,6 +192,7 @@ complete -c remigrate -n '_shtab_remigrate_using db restore' -s h -l help -d 'sh
 complete -c remigrate -n '_shtab_remigrate_using db restore' -l alias -x -d 'only the database ALIAS of the settings (repeatable)'
 complete -c remigrate -n '_shtab_remigrate_using db restore' -l part -xka "rows files dump" -d 'only this part (repeatable)'
 complete -c remigrate -n '_shtab_remigrate_using db restore' -l apply -d 'do it (default: only tell what would be done)'
+complete -c remigrate -n '_shtab_remigrate_using db restore' -l lock-time-limit -x -d 'seconds to wait for a lock of a database that is written'
 complete -c remigrate -n '_shtab_remigrate_using db restore' -l tools -x -d 'a command that leads to the vendor'"'"'s tools, where this machine has none: '"'"'docker compose exec -T db'"'"''
 complete -c remigrate -n '_shtab_remigrate_using db restore' -l format -xka "text json" -d 'how to print the result (default: text)'
 complete -c remigrate -n '_shtab_remigrate_using db restore' -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write the result to FILE instead of standard output'
