@@ -12,8 +12,8 @@ from remigrate.errors import BrokenGraph, EnvironmentFailure, UsageFailure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from remigrate.call import Call
     from remigrate.check import Answer
-    from remigrate.cli import Call
     from remigrate.git import Repository
     from remigrate.options import Options
     from remigrate.rules import Rule

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from remigrate import __version__, arguments, console, errors, git
-from remigrate.options import Configuration, Options, from_file, merged
+from remigrate.call import Call, disk_cache, paint
+from remigrate.options import Options, from_file, merged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,19 +22,6 @@ _MANY = 500
 """Files; fewer are read faster than anybody wonders what takes so long."""
 
 
-class Call(NamedTuple):
-    """One run of the program."""
-
-    words: tuple[str, ...]
-    """The command line."""
-    environ: Mapping[str, str]
-    options: Options
-    configuration: Configuration
-    say: console.Console
-    started: float
-    """By the clock of `time.perf_counter`."""
-
-
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run one command. Returns the exit code; every expected failure is one line with a way out."""
     started = time.perf_counter()
@@ -43,7 +31,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     try:
         given = dict(vars(arguments.parser().parse_args(words)))
         say = console.standard(str(given.get("color", "auto")), environ, "quiet" in given)
-        run = _COMMANDS[given.pop("command")]
+        run = _door(given.pop("command"))
         config = given.get("config")
         read = from_file(str(config) if config else None, str(given.get("path", ".")))
         options = merged(given, read.values)
@@ -66,6 +54,15 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         traceback.print_exc()
         say.warn("this is a bug of remigrate; please report it with the lines above")
         return errors.BUG
+
+
+def _door(command: str) -> Callable[[Call], int]:
+    _, _, of_db = command.partition("db ")
+    if of_db:
+        from remigrate import cli_db
+
+        return cli_db.COMMANDS[of_db]
+    return _COMMANDS[command]
 
 
 def _check(call: Call) -> int:
@@ -190,19 +187,6 @@ def remember(call: Call, repository: git.Repository, text: str, code: int) -> No
         verdict.remember(call.words, call.environ, kept)
 
 
-def disk_cache(call: Call) -> Cache:
-    """The user's cache, or none when it is switched off or there is no place for it."""
-    if call.options.cache:
-        from remigrate import cache
-
-        path = cache.default_path(call.environ)
-        if path:
-            return cache.DiskCache(path, call.say.warn)
-    from remigrate.memory import NoCache
-
-    return NoCache()
-
-
 def rendered(report: Report, form: str, colored: bool) -> str:
     """A report in one of the formats of ``check``."""
     if form == "text":
@@ -225,12 +209,6 @@ def rendered(report: Report, form: str, colored: bool) -> str:
     from remigrate.report import sarif
 
     return sarif.render(report, __version__, rules.described())
-
-
-def _paint(call: Call) -> Callable[[str, str], str]:
-    """What colours words, where the result goes to a terminal that shows colours."""
-    colored = call.say.colored and call.options.output is None
-    return lambda words, color: console.painted(words, color, colored)
 
 
 def _graph(call: Call) -> int:
@@ -283,104 +261,9 @@ def _reset(call: Call) -> int:
         if options.reset_format == "json":
             text = reset_json.render(found)
         else:
-            text = reset_text.render(found, _paint(call), verbose=options.verbose)
+            text = reset_text.render(found, paint(call), verbose=options.verbose)
         call.say.result(text, options.output)
     return flow.exit_code(found, options)
-
-
-def _db_status(call: Call) -> int:
-    from remigrate.db import flow
-    from remigrate.report import db_json, db_text
-
-    options = call.options
-    repository = git.open_repository(options.path, call.environ)
-    call.say.progress("asking the databases …")
-    cache = disk_cache(call)
-    found = flow.status(repository, options, call.environ, cache)
-    back = flow.way_back(repository, options, found, cache)
-    call.say.done()
-    if options.reset_format == "json":
-        text = db_json.render(found)
-    else:
-        paint = _paint(call)
-        text = db_text.render(found, paint, options.verbose) + db_text.way_back(back, paint)
-    call.say.result(text, options.output)
-    return flow.exit_code(found, check_pending=options.check)
-
-
-def _db_backup(call: Call) -> int:
-    from remigrate import ending
-    from remigrate.db import backup
-    from remigrate.report import backup_json, backup_text
-
-    options = call.options
-    with ending.by_signals():
-        repository = git.open_repository(options.path, call.environ)
-        found = backup.run(repository, options, call.environ, disk_cache(call), call.say)
-        call.say.done()
-    is_json = options.reset_format == "json"
-    text = backup_json.render(found) if is_json else backup_text.render(found, _paint(call))
-    call.say.result(text, options.output)
-    return errors.OK
-
-
-def _db_restore(call: Call) -> int:
-    from remigrate import ending
-    from remigrate.db import restore
-    from remigrate.report import restore_json, restore_text
-
-    options = call.options
-    with ending.by_signals():
-        repository = git.open_repository(options.path, call.environ)
-        found = restore.run(repository, options, call.environ, disk_cache(call), call.say)
-        call.say.done()
-    if options.reset_format == "json":
-        text = restore_json.render(found)
-    else:
-        text = restore_text.render(found, _paint(call), options.verbose)
-    call.say.result(text, options.output)
-    return errors.OK
-
-
-def _db_sync(call: Call) -> int:
-    from remigrate import ending
-    from remigrate.db import sync
-    from remigrate.report import sync_json, sync_text
-
-    options = call.options
-    with ending.by_signals():
-        repository = git.open_repository(options.path, call.environ)
-        found = sync.run(repository, options, call.environ, disk_cache(call), call.say)
-        call.say.done()
-        if options.reset_format == "json":
-            text = sync_json.render(found)
-        else:
-            text = sync_text.render(found, _paint(call), options.verbose)
-        call.say.result(text, options.output)
-    return sync.exit_code(found)
-
-
-def _db_recreate(call: Call) -> int:
-    from remigrate import ending
-    from remigrate.db import backup, recreate
-    from remigrate.report import recreate_text
-
-    options = call.options
-    with ending.by_signals():
-        repository = git.open_repository(options.path, call.environ)
-        call.say.progress("looking at the database …")
-        cache = disk_cache(call)
-        found = recreate.look(repository, options, call.environ, cache)
-        if options.apply:
-            keep = backup.keeper(repository, options, call.environ, cache, call.say)
-            done = recreate.make_anew(found, options, keep, call.say.progress)
-            call.say.done()
-            text = recreate_text.done(found, done, _paint(call))
-        else:
-            call.say.done()
-            text = recreate_text.would(found, _paint(call), options.verbose)
-    call.say.result(text, options.output)
-    return errors.OK
 
 
 def _init(call: Call) -> int:
@@ -390,7 +273,7 @@ def _init(call: Call) -> int:
 
     repository = git.open_repository(call.options.path, call.environ)
     found = init.propose(repository, call.options, call.environ, disk_cache(call))
-    call.say.result(init_text.render(found, _paint(call)))
+    call.say.result(init_text.render(found, paint(call)))
     if not found.files:
         return errors.OK
     names = counted(len(found.files), "file")
@@ -412,7 +295,7 @@ def _doctor(call: Call) -> int:
         call.say.progress(f"{row.subject} …")
         rows.append(row)
     call.say.done()
-    call.say.result(doctor_text.render(rows, _paint(call)))
+    call.say.result(doctor_text.render(rows, paint(call)))
     return doctor.exit_code(rows)
 
 
@@ -421,11 +304,6 @@ _COMMANDS: dict[str, Callable[[Call], int]] = {
     "graph": _graph,
     "projects": _projects,
     "reset": _reset,
-    "db status": _db_status,
-    "db sync": _db_sync,
-    "db recreate": _db_recreate,
-    "db backup": _db_backup,
-    "db restore": _db_restore,
     "init": _init,
     "doctor": _doctor,
     "demo": _demo,

@@ -1,0 +1,45 @@
+"""One run of the program: what was asked for, and what the doors of all commands need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from remigrate import console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from remigrate.load import Cache
+    from remigrate.options import Configuration, Options
+
+
+class Call(NamedTuple):
+    """One run of the program."""
+
+    words: tuple[str, ...]
+    """The command line."""
+    environ: Mapping[str, str]
+    options: Options
+    configuration: Configuration
+    say: console.Console
+    started: float
+    """By the clock of `time.perf_counter`."""
+
+
+def disk_cache(call: Call) -> Cache:
+    """The user's cache, or none when it is switched off or there is no place for it."""
+    if call.options.cache:
+        from remigrate import cache
+
+        path = cache.default_path(call.environ)
+        if path:
+            return cache.DiskCache(path, call.say.warn)
+    from remigrate.memory import NoCache
+
+    return NoCache()
+
+
+def paint(call: Call) -> Callable[[str, str], str]:
+    """What colours words, where the result goes to a terminal that shows colours."""
+    colored = call.say.colored and call.options.output is None
+    return lambda words, color: console.painted(words, color, colored)

@@ -1,0 +1,113 @@
+"""The terminal's door to ``remigrate db``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from remigrate import ending, errors, git
+from remigrate.call import disk_cache, paint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from remigrate.call import Call
+
+
+def _status(call: Call) -> int:
+    from remigrate.db import flow
+    from remigrate.report import db_json, db_text
+
+    options = call.options
+    repository = git.open_repository(options.path, call.environ)
+    call.say.progress("asking the databases …")
+    cache = disk_cache(call)
+    found = flow.status(repository, options, call.environ, cache)
+    back = flow.way_back(repository, options, found, cache)
+    call.say.done()
+    if options.reset_format == "json":
+        text = db_json.render(found)
+    else:
+        text = db_text.render(found, paint(call), options.verbose)
+        text += db_text.way_back(back, paint(call))
+    call.say.result(text, options.output)
+    return flow.exit_code(found, check_pending=options.check)
+
+
+def _backup(call: Call) -> int:
+    from remigrate.db import backup
+    from remigrate.report import backup_json, backup_text
+
+    options = call.options
+    with ending.by_signals():
+        repository = git.open_repository(options.path, call.environ)
+        found = backup.run(repository, options, call.environ, disk_cache(call), call.say)
+        call.say.done()
+    is_json = options.reset_format == "json"
+    text = backup_json.render(found) if is_json else backup_text.render(found, paint(call))
+    call.say.result(text, options.output)
+    return errors.OK
+
+
+def _restore(call: Call) -> int:
+    from remigrate.db import restore
+    from remigrate.report import restore_json, restore_text
+
+    options = call.options
+    with ending.by_signals():
+        repository = git.open_repository(options.path, call.environ)
+        found = restore.run(repository, options, call.environ, disk_cache(call), call.say)
+        call.say.done()
+    if options.reset_format == "json":
+        text = restore_json.render(found)
+    else:
+        text = restore_text.render(found, paint(call), options.verbose)
+    call.say.result(text, options.output)
+    return errors.OK
+
+
+def _sync(call: Call) -> int:
+    from remigrate.db import sync
+    from remigrate.report import sync_json, sync_text
+
+    options = call.options
+    with ending.by_signals():
+        repository = git.open_repository(options.path, call.environ)
+        found = sync.run(repository, options, call.environ, disk_cache(call), call.say)
+        call.say.done()
+        if options.reset_format == "json":
+            text = sync_json.render(found)
+        else:
+            text = sync_text.render(found, paint(call), options.verbose)
+        call.say.result(text, options.output)
+    return sync.exit_code(found)
+
+
+def _recreate(call: Call) -> int:
+    from remigrate.db import backup, recreate
+    from remigrate.report import recreate_text
+
+    options = call.options
+    with ending.by_signals():
+        repository = git.open_repository(options.path, call.environ)
+        call.say.progress("looking at the database …")
+        cache = disk_cache(call)
+        found = recreate.look(repository, options, call.environ, cache)
+        if options.apply:
+            keep = backup.keeper(repository, options, call.environ, cache, call.say)
+            done = recreate.make_anew(found, options, keep, call.say.progress)
+            call.say.done()
+            text = recreate_text.done(found, done, paint(call))
+        else:
+            call.say.done()
+            text = recreate_text.would(found, paint(call), options.verbose)
+    call.say.result(text, options.output)
+    return errors.OK
+
+
+COMMANDS: dict[str, Callable[[Call], int]] = {
+    "status": _status,
+    "sync": _sync,
+    "backup": _backup,
+    "restore": _restore,
+    "recreate": _recreate,
+}
