@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,22 @@ def test_what_is_no_table_stands_in_the_way_of_a_dump(on_mysql: Counter, when: s
     assert str(Path(folder.name) / "default/dump.sql") in ran.err
     assert on_mysql.content() == before
     assert len(on_mysql.databases()) == on_mysql.at_first
+
+
+def test_what_was_done_before_another_database_failed_is_told(on_sqlite: Counter) -> None:
+    other = on_sqlite.path / "away.sqlite3"
+    other.write_bytes((on_sqlite.path / "db.sqlite3").read_bytes())
+    on_sqlite.set_up(f'DATABASES["far"] = DATABASES["default"] | {{"NAME": {str(other)!r}}}\n')
+    on_sqlite.configure("lock-time-limit = 1")
+    before = on_sqlite.content()
+    folder = on_sqlite.backup("--part", "rows")
+    spoil(on_sqlite)
+    with contextlib.closing(sqlite3.connect(other, isolation_level=None)) as far:
+        far.execute("DELETE FROM django_migrations")
+        far.execute("BEGIN IMMEDIATE")
+        ran = on_sqlite.db("restore", folder, "--apply")
+        far.execute("ROLLBACK")
+    assert ran.code == 4
+    assert "the database far (" in ran.err
+    assert ran.err.endswith("Restored before that: default.\n")
+    assert on_sqlite.content() == before

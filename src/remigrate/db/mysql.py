@@ -92,10 +92,12 @@ def _where(tool: Tool, database: Reached, on: Ground) -> list[str]:
         words += [f"--port={database.port}"] if database.port else []
         words += ["--protocol=tcp"] if database.port else []
     words += [f"--user={database.user}"] if database.user else []
-    words += _ssl(tool, database, on)
+    words += encryption(tool, database, on)
     for name in options:
         if name not in _DJANGO and name not in ("ssl", "ssl_mode", "read_default_file"):
-            raise tools.refuse_option(database, name, f"which {tool.program} cannot be told")
+            raise tools.refuse_option(
+                database, name, f"which {os.path.basename(tool.program)} cannot be told"
+            )
     return words
 
 
@@ -116,8 +118,9 @@ def _demand_here(database: Reached, on: Ground, name: str) -> None:
         raise tools.refuse_option(database, name, "a file that is not where the tool runs")
 
 
-def _ssl(tool: Tool, database: Reached, on: Ground) -> list[str]:
-    """The tool's connection is encrypted when the project's is, and checked as that is."""
+def encryption(tool: Tool, database: Reached, on: Ground) -> list[str]:
+    """The words that have the tool's connection encrypted when the project's is, and checked as
+    that is. Raises `UsageFailure` for files that are not where the tool runs."""
     found = database.options.get("ssl") or {}
     named = {key: found[key] for key in found if key in _FILES} if isinstance(found, dict) else {}
     for key in named:
