@@ -77,6 +77,17 @@ def test_text_tells_what_is_in_it_and_how_to_go_back(on_sqlite: Counter) -> None
     assert ran.out.endswith(f"To go back to it: remigrate db restore .remigrate/backups/{name}\n")
 
 
+def test_times_look_the_same_whatever_the_server_is_set_to(on_postgresql: Counter) -> None:
+    words = "-c DateStyle=SQL,DMY -c TimeZone=Asia/Kathmandu"
+    on_postgresql.set_up(
+        f'DATABASES["default"]["OPTIONS"] = {{"options": {words!r}}}\nUSE_TZ = False\n'
+        'TIME_ZONE = "America/Lima"\n'
+    )
+    folder = on_postgresql.backup("--part", "rows")
+    rows = json.loads((folder / "default/rows.json").read_text())
+    assert {row[3] for row in rows} == {"2026-03-29 01:59:59.000001+00"}
+
+
 # What keeps it from being made
 
 
@@ -108,7 +119,7 @@ def test_wrong_credentials_are_told(on_postgresql: Counter) -> None:
     assert on_postgresql.kept() == []
 
 
-def _instead(counter: Counter, name: str, script: str) -> list[str]:
+def instead(counter: Counter, name: str, script: str) -> list[str]:
     """Words that have `script` run in the place of a vendor's tool."""
     folder = counter.path.parent / "bin"
     folder.mkdir(exist_ok=True)
@@ -126,7 +137,7 @@ def test_a_tool_that_is_missing_is_told_with_the_way_out(on_postgresql: Counter)
 
 
 def test_a_tool_that_is_older_than_its_server_is_not_tried(on_postgresql: Counter) -> None:
-    old = _instead(on_postgresql, "pg_dump", 'echo "pg_dump (PostgreSQL) 9.6.24"')
+    old = instead(on_postgresql, "pg_dump", 'echo "pg_dump (PostgreSQL) 9.6.24"')
     ran = on_postgresql.db("backup", *old)
     refused(ran, 4, "pg_dump is older than the server: pg_dump (PostgreSQL) 9.6.24", "--tools")
 
@@ -135,11 +146,11 @@ def test_a_tool_that_fails_half_way_leaves_nothing(on_server: Counter) -> None:
     name = {"postgresql": "pg_dump", "mysql": "mariadb-dump"}[on_server.vendor]
     whole = f"PATH=${{PATH#*:}} {name}"
     script = f'{whole} "$@" | head -c 1500; test "$1" = --version'
-    ran = on_server.db("backup", *_instead(on_server, name, script))
+    ran = on_server.db("backup", *instead(on_server, name, script))
     assert ran.code == 4
     assert f"{name} on default failed (exit status 1)" in ran.err
     if on_server.vendor == "mysql":  # a tool that says nothing of it
-        ran = on_server.db("backup", *_instead(on_server, name, f'{whole} "$@" | head -c 1500'))
+        ran = on_server.db("backup", *instead(on_server, name, f'{whole} "$@" | head -c 1500'))
         refused(ran, 4, "mariadb-dump on default ended before the dump's end", "proxy")
     assert on_server.kept() == []
 
@@ -147,7 +158,7 @@ def test_a_tool_that_fails_half_way_leaves_nothing(on_server: Counter) -> None:
 def test_no_password_is_on_a_command_line(on_server: Counter) -> None:
     name = {"postgresql": "pg_dump", "mysql": "mariadb-dump"}[on_server.vendor]
     log = on_server.path.parent / "log"
-    prefix = _instead(on_server, name, f'echo "$@" >> {log}; PATH=${{PATH#*:}} exec {name} "$@"')
+    prefix = instead(on_server, name, f'echo "$@" >> {log}; PATH=${{PATH#*:}} exec {name} "$@"')
     leading = on_server.path.parent / "leading"
     leading.write_text(f'#!/bin/sh\necho "$@" >> {log}; env >> {log}; exec "$@"\n')
     leading.chmod(0o755)
@@ -182,7 +193,7 @@ def test_what_was_killed_is_no_backup_and_goes_with_the_next(on_postgresql: Coun
         '[ "$1" = --version ] && echo "pg_dump (PostgreSQL) 99" && exit; touch begun; sleep 60'
     )
     words: list[str | Path] = [BIN / "remigrate", "db", "backup", "--python", sys.executable]
-    slow = _instead(on_postgresql, "pg_dump", version)
+    slow = instead(on_postgresql, "pg_dump", version)
     with subprocess.Popen([*words, *slow], cwd=on_postgresql.path) as running:
         while not (on_postgresql.path / "begun").exists():
             time.sleep(0.02)

@@ -102,10 +102,14 @@ def test_rows_come_back_bit_for_bit_and_the_next_one_goes_behind_them(config: Co
 stored = ask("SELECT id, app, name, applied FROM django_migrations ORDER BY id")
 with recorded.exclusive(config) as (_, cursor):
     answer["locked"] = recorded.rows(cursor) == before
-strange = [[7, "früh", "0001_\\U0001f422", before[0][3]], [40, "", "0%s'\\"", before[1][3]]]
+strange = [
+    [0, "shop", "zero", before[2][3]],
+    [7, "früh", "0001_\\U0001f422", before[0][3]],
+    [40, "", "0%s'\\"", before[1][3]],
+]
 write([1, 2, 3], strange)
 answer["strange"] = read() == strange
-write([7, 40], before)
+write([0, 7, 40], before)
 answer["again"] = read() == before
 answer["stored"] = ask("SELECT id, app, name, applied FROM django_migrations ORDER BY id") == stored
 recorder.record_applied("shop", "0004")
@@ -141,9 +145,15 @@ answer["next"] = read()[0][0]
 write([5], [[1, "shop", "0001", before[0][3]]])
 recorder.record_applied("shop", "0002")
 answer["low"] = read()[-1][0]
+if connection.vendor == "postgresql":
+    ask("SELECT setval(pg_get_serial_sequence('django_migrations', 'id'), 1, false)")
+write([1, 6], [[7 if connection.vendor != "postgresql" else 1, "shop", "0001", before[0][3]]])
+recorder.record_applied("shop", "0002")
+answer["unused"] = read()[-1][0]
 """,
     )
-    assert found == {"after": True, "empty": [], "next": 5, "low": 6}
+    unused = 2 if "postgresql" in str(config["ENGINE"]) else 8
+    assert found == {"after": True, "empty": [], "next": 5, "low": 6, "unused": unused}
 
 
 def test_nothing_is_changed_by_what_ends_in_the_middle(config: Config) -> None:

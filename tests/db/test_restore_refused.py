@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.project import refused
 from tests.db.counter import Counter
+from tests.db.test_backup import instead
 from tests.db.test_restore import restored, spoil
 
 
@@ -166,3 +167,15 @@ def test_what_was_done_before_another_database_failed_is_told(on_sqlite: Counter
     assert "the database far (" in ran.err
     assert ran.err.endswith("Restored before that: default.\n")
     assert on_sqlite.content() == before
+
+
+def test_a_script_that_comes_through_in_part_changes_nothing(on_postgresql: Counter) -> None:
+    """psql takes the end of what it reads for the end of the script, and says that all is well."""
+    folder = on_postgresql.backup("--part", "dump")
+    spoil(on_postgresql)
+    spoiled = on_postgresql.content()
+    part = '[ "$1" = --version ] && exec {0} "$@"; head -n 30 | {0} "$@"'
+    words = instead(on_postgresql, "psql", "PATH=${PATH#*:}; " + part.format("psql"))
+    ran = on_postgresql.db("restore", folder, "--part", "dump", "--apply", *words)
+    refused(ran, 4, "psql on default did not get to the end", "by hand")
+    assert on_postgresql.content() == spoiled

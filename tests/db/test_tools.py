@@ -10,7 +10,7 @@ import pytest
 from remigrate import interpreters, runtime
 from remigrate.db import mysql, tools
 from remigrate.db.reached import Reached
-from remigrate.errors import UsageFailure
+from remigrate.errors import EnvironmentFailure, UsageFailure
 from tests.cli.project import refused
 from tests.db.counter import Counter
 
@@ -74,15 +74,17 @@ MARIADB = tools.Tool("mariadb-dump", "mariadb-dump from 11.8.2-MariaDB")
 MYSQL = tools.Tool("mysqldump", "mysqldump Ver 8.4.5 for Linux on x86_64")
 
 
-def _encryption(tool: tools.Tool, encrypted: bool, prefix: str = "", **options: Any) -> str:
-    interpreter = interpreters.Interpreter(("python",), "of a test")
-    there = runtime.Place("/", ".", "", interpreter, None, {})
-    database = Reached(
-        *("default", "mysql", "8.4.5", "shop", False, None, "shop", "", "db", "", "", ""),
+def _database(encrypted: bool = False, password: str = "", **options: Any) -> Reached:
+    return Reached(
+        *("default", "mysql", "8.4.5", "shop", False, None, "shop", "", "db", "", "", password),
         *(options, "", "", encrypted),
     )
-    on = tools.Ground(there, tuple(prefix.split()), 10)
-    return " ".join(mysql.encryption(tool, database, on))
+
+
+def _ground(prefix: str) -> tools.Ground:
+    interpreter = interpreters.Interpreter(("python",), "of a test")
+    there = runtime.Place("/", ".", "", interpreter, None, {})
+    return tools.Ground(there, tuple(prefix.split()), 10)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +109,16 @@ def _encryption(tool: tools.Tool, encrypted: bool, prefix: str = "", **options: 
 def test_a_dump_is_encrypted_as_the_projects_own_connection_is(
     tool: tools.Tool, encrypted: bool, options: dict[str, Any], words: str
 ) -> None:
-    assert _encryption(tool, encrypted, **options) == words
+    database = _database(encrypted, **options)
+    assert " ".join(mysql.encryption(tool, database, _ground(""))) == words
 
 
 def test_a_certificate_of_this_machine_is_not_named_to_another() -> None:
     with pytest.raises(UsageFailure, match="ssl ca, a file that is not where the tool runs"):
-        _encryption(MYSQL, True, "docker compose exec -T db", ssl={"ca": "/ca"})
+        mysql.encryption(MYSQL, _database(True, ssl={"ca": "/ca"}), _ground("docker exec -i db"))
+
+
+def test_a_password_of_two_lines_is_not_cut_in_two() -> None:
+    database = _database(password="one\ntwo")
+    with pytest.raises(EnvironmentFailure, match="has a line break, which --tools cannot hand on"):
+        tools.run(MYSQL, [], database, _ground("env"), "MYSQL_PWD")
