@@ -59,6 +59,22 @@ _GOODS: tuple[tuple[Any, ...], ...] = (
 )
 
 
+THOROUGH = bool(os.environ.get("REMIGRATE_THOROUGH"))
+SERVERS = ("postgresql", "mysql")
+
+
+def taking_turns(fixture: str, vendor: str) -> pytest.MarkDecorator:
+    """For what takes long: this vendor, and under `nox -s thorough` all that the fixture has."""
+    known = SERVERS if fixture == "mortal" else ("sqlite", *SERVERS)
+    needs = pytest.mark.needs("servers")
+    params = [
+        pytest.param(each, marks=needs if each in SERVERS else ())
+        for each in known
+        if THOROUGH or each == vendor
+    ]
+    return pytest.mark.parametrize(fixture, params, indirect=True)
+
+
 class Counter(Stall):
     """Its rows are there already: four migrations applied, and goods of which parts are made."""
 

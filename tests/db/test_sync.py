@@ -286,24 +286,6 @@ def test_one_database_that_is_down_does_not_keep_the_others(shelf: Shelf) -> Non
     assert shelf.recorded() == NAMES
 
 
-def test_one_of_many_writes_and_the_others_see_it(shelf: Shelf) -> None:
-    shelf.do("DELETE FROM django_migrations")
-    ran: list[Ran] = []
-    clients = [
-        threading.Thread(target=lambda: ran.append(shelf.sync("--apply", "--format", "json")))
-        for _ in range(6)
-    ]
-    for client in clients:
-        client.start()
-    for client in clients:
-        client.join()
-    assert [each.code for each in ran] == [0] * len(clients), ran
-    states = [json.loads(each.out)["databases"][0]["state"] for each in ran]
-    assert states.count("written") == 1
-    assert set(states) <= {"written", "done", "right"}
-    assert shelf.recorded() == NAMES
-
-
 # Servers
 
 
