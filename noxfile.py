@@ -78,6 +78,15 @@ def links(session: nox.Session) -> None:
     session.run("sphinx-build", "-b", "linkcheck", "-c", "docs", ".", folder, *session.posargs)
 
 
+@nox.session
+def stories(session: nox.Session) -> None:
+    """Every story of docs/stories.md on SQLite, PostgreSQL and MariaDB."""
+    session.install("--require-hashes", "--requirement", "requirements/dev.txt")
+    session.install("--no-deps", "--no-build-isolation", "--editable", ".")
+    session.env["REMIGRATE_STORIES"] = "all"
+    session.run("python", "-m", "pytest", "tests/db/test_stories.py", *session.posargs)
+
+
 def _project(session: nox.Session, version: str, django: str, *more: str) -> str:
     """The interpreter of an environment that holds Django and `more`."""
     folder = os.path.abspath(session.create_tmp())  # the tests run it from other folders
