@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 import stat
 import sys
@@ -58,7 +59,9 @@ def filled(once: Stall, tmp_path: Path) -> Stall:
 
 
 def run(stall: Stall, *words: str, env: dict[str, str] | None = None) -> Ran:
-    return stall.remigrate("db", "recreate", "--python", sys.executable, *words, env=env)
+    """Without a backup, which takes its time, where it is not asked for."""
+    more = words if "--backup" in words else (*words, "--no-backup")
+    return stall.remigrate("db", "recreate", "--python", sys.executable, *more, env=env)
 
 
 def products(stall: Stall) -> int:
@@ -88,9 +91,10 @@ def test_the_database_is_new_and_migrated(filled: Stall) -> None:
     file = filled.path / "db.sqlite3"
     file.chmod(0o640)
     filled.settings(LOCAL + USERS)
-    ran = run(filled, "--apply", "--color", "never")
+    ran = run(filled, "--apply", "--backup", "--color", "never")
     assert (ran.code, ran.err) == (0, ""), ran
     assert products(filled) == 0
+    assert "What was there before: remigrate db restore .remigrate/backups/" in ran.out
     assert "  |   Applying shop.0001_initial... OK" in ran.out
     assert "Next: python manage.py createsuperuser" in ran.out
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
@@ -115,46 +119,34 @@ def test_one_that_is_not_there_is_made(stall: Stall) -> None:
     assert products(stall) == 0
 
 
-def test_a_broken_one_may_go(filled: Stall) -> None:
-    file = filled.path / "db.sqlite3"
-    file.write_bytes(file.read_bytes()[:100] + b"\xff" * 5000)
+def test_a_broken_one_may_go_and_a_link_to_it_stays(filled: Stall) -> None:
+    file, there = filled.path / "db.sqlite3", filled.path / "elsewhere.sqlite3"
+    there.write_bytes(file.read_bytes()[:100] + b"\xff" * 5000)
+    file.unlink()
+    file.symlink_to(there.name)
     assert "what is in it could not be read" in run(filled).out
-    assert run(filled, "--apply").code == 0
-    assert products(filled) == 0
-
-
-def test_a_link_to_the_file_stays_one(filled: Stall) -> None:
-    file = filled.path / "db.sqlite3"
-    file.rename(filled.path / "elsewhere.sqlite3")
-    file.symlink_to("elsewhere.sqlite3")
     assert run(filled, "--apply").code == 0
     assert file.is_symlink()
     assert products(filled) == 0
 
 
-def test_the_names_of_many_tables_are_cut(filled: Stall) -> None:
+def test_the_names_of_many_tables_are_cut_and_rows_not_counted_for_ever(filled: Stall) -> None:
     with filled.rows() as cursor:
         for number in range(9):
             cursor.execute(f"CREATE TABLE more_{number} AS SELECT 1 AS one")
-    assert "more (--verbose lists all)" in run(filled).out
-    assert "more_8  1" in run(filled, "--verbose").out
-
-
-def test_rows_are_not_counted_for_ever(filled: Stall) -> None:
-    with filled.rows() as cursor:
         cursor.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100001)"
             " INSERT INTO shop_product (name) SELECT i FROM n"
         )
-    assert "with more than 100," in run(filled).out
+    told = run(filled).out
+    assert "with more than 100," in told
+    assert "more (--verbose lists all)" in told
+    assert "more_8  1" in run(filled, "--verbose").out
 
 
 def test_where_debug_is_off_the_name_is_asked_for(filled: Stall) -> None:
     filled.settings("")
-    for words in ((), ("--apply",)):
-        untouched(filled, run(filled, *words), 2, "DEBUG is off", "--name db.sqlite3")
-    ran = run(filled, "--apply", "--name", "db.sqlite")
-    untouched(filled, ran, 2, "not called db.sqlite", "It is called db.sqlite3.")
+    untouched(filled, run(filled, "--apply"), 2, "DEBUG is off", "--name db.sqlite3")
     assert run(filled, "--apply", "--name", "db.sqlite3").code == 0
     assert products(filled) == 0
 
@@ -232,11 +224,24 @@ def test_a_migrate_that_fails_is_told_with_its_own_words(filled: Stall) -> None:
         "    dependencies = [('shop', '0001_initial')]\n"
         "    operations = [migrations.RunSQL('SELECT * FROM nothing_of_that_name')]\n",
     )
-    ran = run(filled, "--apply")
+    ran = run(filled, "--apply", "--backup")
     assert ran.code == 4
     assert "error: the database was made anew, and then `migrate` ended with 1\n" in ran.err
     assert "  | django.db.utils.OperationalError: no such table: nothing_of_that_name" in ran.err
-    assert "run this command once more" in ran.err
+    said = re.search(r"run this command once more. What was there before: remigrate (.*)", ran.err)
+    assert said is not None
+    (filled.path / "shop/migrations/0002_fails.py").unlink()
+    back = filled.remigrate(*said[1].split(), "--python", sys.executable)
+    assert back.code == 0, back
+    assert products(filled) == 2
+
+
+def test_nothing_goes_that_could_not_be_kept(filled: Stall) -> None:
+    filled.write(".remigrate", "in the way")
+    ran = run(filled, "--apply", "--backup")
+    assert ran.code != 0
+    assert ".remigrate" in ran.err
+    assert products(filled) == 2
 
 
 def test_another_machine_is_refused_before_it_is_asked(stall: Stall) -> None:
@@ -306,9 +311,8 @@ def test_the_refusal_is_also_where_it_is_dropped(filled: Stall) -> None:
 def served(stall: Stall, config: Config, how: str = "", **other: str) -> Iterator[Config]:
     """The stall on a database of that server, with one product; settings may differ by `other`."""
     with database(config, how) as own:
-        stall.settings(f'{LOCAL}DATABASES["default"] = {own!r}\n{DRIVER}')
-        stall.migrate()
         with cursor(own) as there:
+            there.execute("CREATE TABLE shop_product (name varchar(20))")
             there.execute("INSERT INTO shop_product (name) VALUES ('tea')")
         stall.settings(f'{LOCAL}DATABASES["default"] = {own | other!r}\n{DRIVER}')
         yield own
@@ -353,13 +357,11 @@ def test_postgresql_is_made_as_it_was(stall: Stall, postgresql: Config) -> None:
 
 @pytest.mark.needs("servers")
 def test_postgresql_keeps_what_others_are_connected_to(stall: Stall, postgresql: Config) -> None:
-    with served(stall, postgresql) as own:
-        with cursor(own) as somebody:
-            somebody.execute("SET application_name = 'runserver'")
-            for words in ((), ("--apply",)):
-                refused(run(stall, *words), 4, "1 of remigrate (runserver)", "End them first")
-            assert count(own) == 1
-        assert run(stall, "--apply").code == 0
+    with served(stall, postgresql) as own, cursor(own) as somebody:
+        somebody.execute("SET application_name = 'runserver'")
+        ran = run(stall, "--apply")
+        refused(ran, 4, "1 of remigrate (runserver)", "End them first")
+        assert count(own) == 1
 
 
 @pytest.mark.needs("servers")
