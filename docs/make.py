@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import shtab
 import yaml
 
-from remigrate import arguments, console, demo, demo_bot, git, memory, rules
+from remigrate import arguments, console, demo_bot, git, memory, rules
 from remigrate.local_github.server import LocalGitHub
 from remigrate.options import Options
 from remigrate.report import replies, reset_text
@@ -26,14 +26,12 @@ from remigrate.reset import flow
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
+from docs import recording  # noqa: E402
+from docs.recording import COMMIT  # noqa: E402
 from tests.reset.store import ORDERS, Bookshop, migration  # noqa: E402 # from the top
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-WIDTH = 100
-COMMIT = "4be0a51c90d2"
-"""Stands for one whose id is another each time."""
 
 _INTRODUCTION = """\
 # Rules
@@ -64,15 +62,6 @@ def rules_page() -> str:
 
 def _emphasised(text: str) -> str:
     return re.sub(r"^(Why it hurts|How to fix):", r"**\1:**", text, flags=re.MULTILINE)
-
-
-def finding() -> str:
-    """What a terminal shows of the first finding of ``remigrate demo``, with its colours."""
-    out = io.StringIO()
-    demo.run(console.Console("always", {}, out, io.StringIO()), os.environ)
-    told = out.getvalue()
-    start = told.index("\033[2m$\033[0m")
-    return told[start : told.index("The same as a picture")].rstrip() + "\n"
 
 
 def proof() -> str:
@@ -175,19 +164,9 @@ def _stable(page: str) -> str:
     return re.sub(r"(?<=\| )`(\w+) [\d.]+` \| (?:[\d.]+)? ?\|", r"`\1` |  |", page)
 
 
-def picture(told: str, command: str) -> str:
-    """What a terminal shows as an SVG."""
-    from rich.console import Console
-    from rich.text import Text
-
-    recorder = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
-    recorder.print(Text.from_ansi(told))
-    return recorder.export_svg(title=command, unique_id="remigrate")
-
-
 PICTURES: dict[str, Callable[[], str]] = {
-    "finding.svg": lambda: picture(finding(), "remigrate check"),
-    "proof.svg": lambda: picture(proof(), "remigrate reset"),
+    "proof.svg": lambda: recording.picture(proof(), "remigrate reset"),
+    "session.svg": lambda: recording.film(recording.session(), "a conflict, and the way out"),
 }
 """By the name of the file."""
 

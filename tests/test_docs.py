@@ -19,7 +19,7 @@ from remigrate import arguments, command, errors, options
 from remigrate.outcome import Strategy
 from remigrate.report import replies, reset_words
 from tests.drift.store import Store
-from tests.reset.store import SHOP, Bookshop, migration
+from tests.reset.store import Bookshop
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_the_page_of_what_the_bot_says_is_what_it_says(root: Path, made: ModuleT
     assert (root / "docs/bot-says.md").read_text() == made.bot_page(), "run: python docs/make.py"
 
 
-@pytest.mark.parametrize("name", ["finding.svg", "proof.svg"])
+@pytest.mark.parametrize("name", ["proof.svg", "session.svg"])
 def test_a_picture_shows_what_the_program_shows(root: Path, made: ModuleType, name: str) -> None:
     assert (root / "docs" / name).read_text() == made.PICTURES[name](), "run: python docs/make.py"
 
@@ -108,24 +108,10 @@ def _resets(words: list[str]) -> bool:
     return words[:2] == ["remigrate", "reset"]
 
 
-def _with_field(shop: Bookshop, model: str, name: str, below: str) -> None:
-    """A commit that adds a field, as one side of a conflict."""
-    operation = f'migrations.AddField("{model}", "{name}", models.IntegerField(default=0))'
-    path = f"shop/migrations/0007_{name}.py"
-    shop.write(path, migration([("shop", "0006_by_price")], [operation]))
-    field = f"    {name} = models.IntegerField(default=0)\n"
-    shop.write("shop/models.py", SHOP.replace(below, below + field))
-    shop.commit(name)
-
-
 @pytest.fixture
 def conflict(tmp_path: Path) -> Bookshop:
     """A clone whose branch has taken in another migration after the same one."""
-    upstream = Bookshop.open(tmp_path / "upstream")
-    upstream.git("clone", "--quiet", str(upstream.path), str(tmp_path / "topic"))
-    topic = Bookshop(tmp_path / "topic")
-    _with_field(upstream, "category", "rank", "unique=True)\n")
-    _with_field(topic, "product", "stock", "price = models.IntegerField(default=0)\n")
+    topic = Bookshop.forked(tmp_path)
     topic.git("pull", "--quiet", "--no-rebase", "--no-edit")
     return topic
 

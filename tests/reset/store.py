@@ -193,6 +193,25 @@ class Bookshop(Project):
         shop.commit("A bookshop")
         return shop
 
+    @classmethod
+    def forked(cls, folder: Path) -> Bookshop:
+        """A clone in `folder`, whose branch has another migration than `origin` after the same
+        one."""
+        upstream = cls.open(folder / "upstream")
+        upstream.git("clone", "--quiet", upstream.path, folder / "topic")
+        topic = cls(folder / "topic")
+        upstream._with_field("category", "rank", "unique=True)\n")
+        topic._with_field("product", "stock", "price = models.IntegerField(default=0)\n")
+        return topic
+
+    def _with_field(self, model: str, name: str, below: str) -> None:
+        operation = f'migrations.AddField("{model}", "{name}", models.IntegerField(default=0))'
+        path = f"shop/migrations/0007_{name}.py"
+        self.write(path, migration([("shop", "0006_by_price")], [operation]))
+        field = f"    {name} = models.IntegerField(default=0)\n"
+        self.write("shop/models.py", SHOP.replace(below, below + field))
+        self.commit(name)
+
     def again(self, path: Path) -> Bookshop:
         """The same once more."""
         shutil.copytree(self.path, path, symlinks=True)
