@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import shtab
 import yaml
 
-from remigrate import arguments, console, demo_bot, git, memory, rules
+from remigrate import arguments, console, demo_bot, git, memory, parsing, rules
 from remigrate.local_github.server import LocalGitHub
 from remigrate.options import Options
 from remigrate.report import replies, reset_text
@@ -216,7 +216,7 @@ def _tell_places(parser: argparse.ArgumentParser) -> None:
 
 def main() -> None:
     """Write everything that is made."""
-    for shell in arguments.SHELLS:
+    for shell in parsing.SHELLS:
         (COMPLETIONS / f"remigrate.{shell}").write_text(completion(shell))
     (DOCS / "rules.md").write_text(rules_page())
     (DOCS / "bot-says.md").write_text(bot_page())

@@ -15,7 +15,7 @@ from typing import get_args
 import pytest
 import yaml
 
-from remigrate import arguments, command, errors, options
+from remigrate import arguments, command, errors, options, parsing
 from remigrate.outcome import Strategy
 from remigrate.report import replies, reset_words
 from tests.drift.store import Store
@@ -45,7 +45,7 @@ def test_a_picture_shows_what_the_program_shows(root: Path, made: ModuleType, na
     assert (root / "docs" / name).read_text() == made.PICTURES[name](), "run: python docs/make.py"
 
 
-@pytest.mark.parametrize("shell", arguments.SHELLS)
+@pytest.mark.parametrize("shell", parsing.SHELLS)
 def test_what_a_shell_completes_is_the_command_line(
     root: Path, made: ModuleType, shell: str
 ) -> None:

@@ -4,52 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from remigrate import __version__, errors, manual
+from remigrate import __version__, manual
 from remigrate.options import BY_NAME, TABLE, attribute, codes, number
+from remigrate.parsing import SHELLS, Parser, PrintCompletion
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-SHELLS = ("bash", "zsh", "fish")
-"""Those that can complete the command line."""
 _EVERYWHERE = ("cache", "quiet", "verbose", "color", "config")
 _SWITCHES = ("drift", "guard", "keep-backup")
 """Flags that the configuration may set either way, so that the command line may too."""
-
-
-class _PrintCompletion(argparse.Action):
-    """Prints the file that `docs/make.py` has made of the parser, and ends."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[Any] | None,
-        option_string: str | None = None,
-    ) -> None:
-        folder = os.path.join(os.path.dirname(__file__), "completions")
-        with open(os.path.join(folder, f"remigrate.{values}"), encoding="utf-8") as file:
-            parser._print_message(file.read(), sys.stdout)
-        parser.exit()
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and where to find out more."""
-
-    def parse_known_args(  # type: ignore[override]
-        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        """A command's own parser tells what it does not know, and so names its own help."""
-        found, unknown = super().parse_known_args(args, namespace)
-        if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        return found, unknown
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise errors.UsageFailure(message, f"{self.prog} --help tells more.")
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
@@ -63,7 +26,7 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line. Its result holds the command, and only what was given."""
-    program = _Parser(
+    program = Parser(
         "remigrate",
         description="Keeps the migration history of Django projects healthy.",
         epilog=manual.ALL,
@@ -73,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     program.add_argument("--version", action="version", version=f"remigrate {__version__}")
     program.add_argument(
         "--print-completion",
-        action=_PrintCompletion,
+        action=PrintCompletion,
         choices=SHELLS,
         default=argparse.SUPPRESS,
         help="print what has a shell complete the command line",
@@ -81,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     commands = program.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog="remigrate"
     )
-    found: dict[str, argparse._SubParsersAction[_Parser]] = {"": commands}
+    found: dict[str, argparse._SubParsersAction[Parser]] = {"": commands}
     for command in manual.COMMANDS:
         family, _, name = command.name.rpartition(" ")
         made = _command(found[family], name, command)
@@ -112,8 +75,8 @@ _TAKEN: dict[str, dict[str, Any]] = {
 
 
 def _command(
-    commands: argparse._SubParsersAction[_Parser], name: str, command: manual.Command
-) -> _Parser:
+    commands: argparse._SubParsersAction[Parser], name: str, command: manual.Command
+) -> Parser:
     parser = commands.add_parser(
         name,
         help=command.help,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from remigrate import check, neighbourhood, process
 from remigrate.errors import Failure, UsageFailure
+from remigrate.options import meant
 from remigrate.report import picture as pictures
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def picture(repository: Repository, options: Options, cache: Cache) -> Picture:
     if unknown:
         raise UsageFailure(
             f"there is no app called {unknown[0]}",
-            f"Found: {', '.join(sorted(labels)) or 'no app'}.",
+            meant(unknown[0], sorted(labels), "Found") if labels else "Found: no app.",
         )
     return neighbourhood.whole(facts, options.app)
 

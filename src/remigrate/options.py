@@ -229,15 +229,22 @@ def _check_codes(words: Iterable[str]) -> None:
     for word in words:
         if not rules.is_known(word):
             known = [name for rule in rules.ALL for name in (rule.CODE, rule.NAME)]
-            raise UsageFailure(f"there is no rule {word}", _nearest(word, known))
+            raise UsageFailure(f"there is no rule {word}", meant(word, known))
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Which of the `known` names `word` may be meant for."""
     import difflib
 
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return near[0] if near else None
+
+
+def meant(word: str, known: Iterable[str], otherwise: str = "Known are") -> str:
+    """A question after the nearest of the `known` names, or all of them."""
     names = list(known)
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(names)}."
+    near = nearest(word, names)
+    return f"Did you mean {near}?" if near else f"{otherwise}: {', '.join(names)}."
 
 
 class Configuration(NamedTuple):
@@ -313,7 +320,7 @@ def _value(key: str, value: object, path: str) -> object:
         typed = option is not None and not option.flag
         raise UsageFailure(
             f"{path}: [tool.remigrate] has no key {key}",
-            "It is for the command line alone." if typed else _nearest(key, known),
+            "It is for the command line alone." if typed else meant(key, known),
         )
     match option.kind, value:
         case "flag", bool():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from remigrate.arguments import SHELLS
+from remigrate.parsing import SHELLS
 from tests.cli.project import BIN, refused, remigrate, run
 
 TYPED = [

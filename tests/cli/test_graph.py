@@ -116,7 +116,8 @@ def test_apps_can_be_chosen(two: Project, schema: Any) -> None:
 
 
 def test_an_unknown_app_is_told_with_those_that_there_are(two: Project) -> None:
-    refused(two.graph("--app", "ship"), 2, "there is no app called ship", "Found: orders, shop.")
+    refused(two.graph("--app", "ship"), 2, "there is no app called ship", "Did you mean shop?")
+    refused(two.graph("--app", "xyz"), 2, "there is no app called xyz", "Found: orders, shop.")
 
 
 def test_any_tree_can_be_drawn(two: Project, schema: Any) -> None:

@@ -197,6 +197,39 @@ def test_a_wrong_command_line_is_told_in_one_line(
     refused(shop.remigrate(*words), 2, why, "--help tells more.")
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["chekc"], "check"),
+        (["db", "stauts"], "status"),
+        (["status"], "db status"),
+        (["stauts"], "db status"),
+        (["check", "--formt", "json"], "--format"),
+        (["check", "--formt=json"], "--format"),
+        (["reset", "--stratgy", "rebase"], "--strategy"),
+        (["db", "status", "--alais"], "--alias"),
+        (["check", "--format", "jsn"], "json"),
+        (["check", "--fail-on", "errors"], "error"),
+        (["--vresion"], "--version"),
+        (["--formt", "json"], "check --format"),
+        (["--strategy", "rebase"], "reset --strategy"),
+        (["--explain-cahce"], "check --explain-cache"),
+    ],
+)
+def test_the_nearest_right_word_is_named(shop: Project, words: list[str], meant: str) -> None:
+    refused(shop.remigrate(*words), 2, "", f"Did you mean {meant}? remigrate ")
+
+
+@pytest.mark.parametrize("words", [["qqqq"], ["check", "--qqqq"], ["reset", "--drift"]])
+def test_a_word_that_is_like_no_other_is_not_guessed(shop: Project, words: list[str]) -> None:
+    assert "Did you mean" not in shop.remigrate(*words).err
+
+
+@pytest.mark.parametrize("words", [["reset", "shpo"], ["graph", "--app", "shpo"]])
+def test_the_nearest_app_is_named(shop: Project, words: list[str]) -> None:
+    refused(shop.remigrate(*words), 2, "shpo", "Did you mean shop?")
+
+
 @pytest.mark.parametrize("command", ["check", "graph", "reset", "demo"])
 def test_what_a_command_does_not_know_leads_to_its_own_help(shop: Project, command: str) -> None:
     """`remigrate reset shop -q` pointed at the help that lists commands, not options."""

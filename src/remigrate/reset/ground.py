@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, NamedTuple
 
 from remigrate import check, git, trees
 from remigrate.errors import RepositoryFailure, UsageFailure
 from remigrate.model import Header
+from remigrate.options import meant
 from remigrate.reset import importers, unreached, writing
 
 if TYPE_CHECKING:
@@ -145,8 +145,7 @@ def _named(apps: Iterable[App], label: str) -> str:
         )
     if not found:
         known = sorted({app.label for app in apps})
-        near = difflib.get_close_matches(label, known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"Apps with migrations: {', '.join(known)}."
+        hint = meant(label, known, "Apps with migrations")
         raise UsageFailure(f"no app {label} has migrations in this repository", hint)
     return found[0]
 
