@@ -161,8 +161,8 @@ def _database(found: databases.Database) -> Row:
     if found.is_wrong:
         cure = f"remigrate db status --alias {found.alias} tells more."
         return Row(subject, "wrong", f"{server}{found.place}: its rows are in disorder", cure)
-    pending = f", {len(found.pending):,} pending" if found.pending else ""
-    return Row(subject, "fine", f"{server}{found.place}: up to date{pending}")
+    stands = f"{len(found.pending):,} pending" if found.pending else "up to date"
+    return Row(subject, "fine", f"{server}{found.place}: {stands}")
 
 
 def _scratch(vendor: str, environ: Mapping[str, str]) -> Row:

@@ -198,7 +198,9 @@ def _unknown(repository: Repository, revision: str) -> RepositoryFailure:
     if repository.shallow:
         hint = f"This clone is shallow. Fetch it first: git fetch --depth=1 origin {revision}"
     else:
-        hint = "git branch --all and git log --oneline show what there is."
+        there = default_branch(repository)
+        hint = f"{there} is one. " if there != revision and _is_there(repository, there) else ""
+        hint += "git branch --all and git log --oneline show what there is."
     return RepositoryFailure(f"unknown revision: {revision}", hint)
 
 
@@ -218,9 +220,13 @@ def default_branch(repository: Repository) -> str:
     if told and told != "origin/HEAD":  # git repeats a name that it does not know
         return told
     for name in _BASES:
-        if repository.run("rev-parse", "--verify", "--quiet", name, ok=(0, 1)):
+        if _is_there(repository, name):
             return name
     return _BASES[0]
+
+
+def _is_there(repository: Repository, revision: str) -> bool:
+    return bool(repository.run("rev-parse", "--verify", "--quiet", revision, ok=(0, 1)))
 
 
 def merge_bases(repository: Repository, one: str, other: str) -> list[str]:

@@ -60,7 +60,7 @@ def test_a_revision_that_nobody_knows(shop: Project, command: str) -> None:
 def test_a_base_that_nobody_knows(shop: Project) -> None:
     refused(shop.check("--base", "--all"), 2, "--base: expected one argument", "--help")
     refused(shop.check("--base=--all"), 3, "unknown revision: --all", "git branch --all")
-    refused(shop.check("--base", "origin/main"), 3, "unknown revision: origin/main", "git branch")
+    refused(shop.check("--base", "origin/main"), 3, "unknown revision: origin/main", "main is one.")
 
 
 def test_a_base_that_a_shallow_clone_does_not_have(collided: Project) -> None:

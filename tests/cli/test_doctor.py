@@ -106,6 +106,14 @@ def test_settings_that_do_not_load_are_wrong(store: Store) -> None:
     assert "nothing_like_that" in ran.out
 
 
+def test_migrations_that_are_pending_are_counted(store: Store) -> None:
+    run(sys.executable, "manage.py", "migrate", "--verbosity=0", cwd=store.path)
+    assert rows(doctor(store))["database default"].endswith("db.sqlite3: up to date")
+    store.write("shop/models.py", MODELS + PRICE)
+    store.write("shop/migrations/0002_price.py", ADD_PRICE)
+    assert rows(doctor(store))["database default"].endswith("db.sqlite3: 1 pending")
+
+
 def test_a_database_in_disorder_is_wrong(store: Store) -> None:
     store.write("shop/models.py", MODELS + PRICE)
     store.write("shop/migrations/0002_price.py", ADD_PRICE)
