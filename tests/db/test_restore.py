@@ -100,6 +100,16 @@ def test_what_was_there_before_is_kept_and_told(on_sqlite: Counter) -> None:
     assert (again["applied"], again["undo"]) == (False, None)
 
 
+def test_a_package_stays_one(on_sqlite: Counter) -> None:
+    """A folder without ``__init__.py`` is one that Django does not look into."""
+    package = on_sqlite.path / "shop/migrations/__init__.py"
+    package.unlink()
+    folder = on_sqlite.backup("--part", "files")
+    package.touch()
+    assert restored(on_sqlite, folder, "--part", "files", "--apply")["files"] == []
+    assert package.exists()
+
+
 # Dumps
 
 

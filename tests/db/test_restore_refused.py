@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from remigrate.db import sqlite
+from remigrate.probe import swapping
 from tests.cli.project import refused
 from tests.db.counter import Counter
 from tests.db.test_backup import instead
@@ -153,8 +158,9 @@ def test_what_is_no_table_stands_in_the_way_of_a_dump(on_mysql: Counter, when: s
 def test_what_was_done_before_another_database_failed_is_told(on_sqlite: Counter) -> None:
     other = on_sqlite.path / "away.sqlite3"
     other.write_bytes((on_sqlite.path / "db.sqlite3").read_bytes())
-    on_sqlite.set_up(f'DATABASES["far"] = DATABASES["default"] | {{"NAME": {str(other)!r}}}\n')
+    on_sqlite.set_up(f'DATABASES["away"] = DATABASES["default"] | {{"NAME": {str(other)!r}}}\n')
     on_sqlite.configure("lock-time-limit = 1")
+    on_sqlite.do("DELETE FROM django_migrations WHERE app = 'orders'")
     before = on_sqlite.content()
     folder = on_sqlite.backup("--part", "rows")
     spoil(on_sqlite)
@@ -164,9 +170,71 @@ def test_what_was_done_before_another_database_failed_is_told(on_sqlite: Counter
         ran = on_sqlite.db("restore", folder, "--apply")
         far.execute("ROLLBACK")
     assert ran.code == 4
-    assert "the database far (" in ran.err
+    assert "the database away (" in ran.err
     assert ran.err.endswith("Restored before that: default.\n")
     assert on_sqlite.content() == before
+
+
+def test_every_alias_gets_its_own_rows_whatever_their_order(on_sqlite: Counter) -> None:
+    other = on_sqlite.path / "away" / "db.sqlite3"
+    other.parent.mkdir()
+    other.write_bytes((on_sqlite.path / "db.sqlite3").read_bytes())
+    on_sqlite.set_up(f'DATABASES["away"] = DATABASES["default"] | {{"NAME": {str(other)!r}}}\n')
+    on_sqlite.do("DELETE FROM django_migrations WHERE app = 'orders'")
+    before = on_sqlite.content()
+    folder = on_sqlite.backup("--part", "rows")
+    spoil(on_sqlite)
+    done = restored(on_sqlite, folder, "--apply")
+    assert [each["alias"] for each in done["databases"]] == ["default", "away"]
+    assert on_sqlite.content() == before
+    with contextlib.closing(sqlite3.connect(other)) as far:
+        assert len(far.execute("SELECT * FROM django_migrations").fetchall()) == 4
+
+
+def test_a_copy_that_is_cut_or_damaged_is_not_taken(on_sqlite: Counter, tmp_path: Path) -> None:
+    live, before = on_sqlite.config["NAME"], on_sqlite.content()
+    whole = (on_sqlite.path / "db.sqlite3").read_bytes()
+    malformed = whole[:4096] + b"x" * 4096 + whole[8192:]
+    (tmp_path / "copy").write_bytes(whole)
+    with contextlib.closing(sqlite3.connect(tmp_path / "copy")) as copied:
+        copied.execute("PRAGMA writable_schema = ON")
+        copied.execute("DELETE FROM sqlite_master WHERE name = 'goods'")
+        copied.commit()
+    lossy = (tmp_path / "copy").read_bytes()
+    for sent, copy, why in (
+        (whole[:-4096], whole, "the copy did not come through whole"),
+        (malformed, malformed, "the copy is damaged: database disk image is malformed"),
+        (lossy, lossy, "the copy is damaged: "),
+    ):
+        argv = [
+            sys.executable,
+            "-I",
+            "-c",
+            sqlite.LOAD,
+            live,
+            hashlib.sha256(copy).hexdigest(),
+            "1",
+        ]
+        ran = subprocess.run(argv, input=sent, capture_output=True, timeout=60)
+        assert ran.returncode == 1
+        assert why in ran.stderr.decode()
+    assert on_sqlite.content() == before
+
+
+@pytest.mark.parametrize(
+    ("version", "is_old"),
+    [
+        ("10.5.29-MariaDB", True),
+        ("10.6.1-MariaDB-log", False),
+        ("11.8.2-MariaDB", False),
+        ("5.7.44-log", True),
+        ("8.0.36", False),
+        ("8.4.5", False),
+    ],
+)
+def test_a_server_that_may_rename_by_halves_is_not_asked_to(version: str, is_old: bool) -> None:
+    with pytest.raises(swapping.Refused) if is_old else contextlib.nullcontext():
+        swapping.demand_atomic(version)
 
 
 def test_a_script_that_comes_through_in_part_changes_nothing(on_postgresql: Counter) -> None:

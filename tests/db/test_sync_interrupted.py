@@ -102,6 +102,7 @@ def test_a_server_that_is_killed_has_all_or_nothing(mortal: tuple[Mortal, Counte
     counter.migrate()
     outcomes = []
     for _ in MOMENTS:
+        server.last(counter)
         old = _in_disorder(counter)
         with _started(counter) as running:
             _at_some_moment(counter, running, len(counter.kept()))

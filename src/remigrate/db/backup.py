@@ -6,7 +6,9 @@ never taken for a backup, and is removed by the next one.
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -20,6 +22,7 @@ from remigrate import __version__, check, git
 from remigrate.db import flow, manifest, mysql, postgresql, reached, sqlite, tools
 from remigrate.db.manifest import File, Kept, Manifest
 from remigrate.errors import EnvironmentFailure, RepositoryFailure, UsageFailure
+from remigrate.reset.lock import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -181,13 +184,16 @@ class _Making(NamedTuple):
             for name in (*names, ""):
                 _sync(os.path.join(inner, name))
         stamp = self.made.replace("-", "").replace(":", "")
-        for number in range(1, 1000):
+        for number in itertools.count(1):
             name = f"{FOLDER}/{stamp}{f'-{number}' if number > 1 else ''}"
-            with suppress(OSError):  # there is one of that second
+            try:
                 os.rename(self.path, os.path.join(self.top, name))
-                _sync(os.path.join(self.top, FOLDER))
-                return name
-        raise RepositoryFailure(f"{FOLDER} has no name left for {stamp}", "Run it again.")
+                break
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # one of that second
+                    raise
+        _sync(os.path.join(self.top, FOLDER))
+        return name
 
 
 @contextmanager
@@ -196,20 +202,32 @@ def _made(top: str) -> Iterator[_Making]:
     try:
         home = _home(top)
         path = os.path.join(home, f"{_PARTIAL}{os.getpid()}-{os.urandom(4).hex()}")
-        os.mkdir(path, 0o700)
-        lock = os.open(path, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)  # gone with us, however we end
-        try:
+        with _locked(home):
             _remove_killed(home)
+            os.mkdir(path, 0o700)
+            lock = os.open(path, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)  # gone with us, however we end
+        try:
             yield _Making(path, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), top)
         finally:
             os.close(lock)
             shutil.rmtree(path, ignore_errors=True)
     except OSError as error:
         raise EnvironmentFailure(
-            f"the backup cannot be written: {error.filename or ''}: {error.strerror or error}",
+            f"the backup cannot be written: {words(error)}",
             f"Nothing of it was left. Make {FOLDER} a place with room that you may write to.",
         ) from error
+
+
+@contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """Nobody else tidies up meanwhile."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _home(top: str) -> str:

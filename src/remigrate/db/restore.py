@@ -87,14 +87,14 @@ def run(
     folder = _folder(options.backup, repository.top)
     say.progress("verifying the backup …")
     found = manifest.verified(folder)
-    parts = _parts(found, options)
     kept = _chosen(found, options.alias)
+    parts = _parts(found, kept, options)
     on: Ground | None = None
     pairs: tuple[tuple[Reached, Kept], ...] = ()
     if {"rows", "dump"} & parts:
         on = tools.ground(flow.place(repository, options, environ, cache), options)
         say.progress("asking the databases …")
-        pairs = tuple(zip(reached.ask(on.there, [each.alias for each in kept]), kept, strict=True))
+        pairs = tuple((now, kept[now.alias]) for now in reached.ask(on.there, kept))
     changes = tuple(_change(folder, now, each, parts) for now, each in pairs)
     files = None
     if "files" in parts:
@@ -116,20 +116,16 @@ def run(
 
 
 def _folder(name: str, top: str) -> str:
-    """A path, or the name of a backup of this work tree."""
-    own = os.path.join(top, backup.FOLDER, name)
-    if not os.path.isdir(name) and "/" not in name and os.path.isdir(own):
-        return own
-    if not os.path.isdir(name) and os.path.isdir(os.path.join(top, name)):
-        return os.path.join(top, name)
-    return name
+    """A path, from here or from the top, or the name of a backup of this work tree."""
+    places = (name, os.path.join(top, name), os.path.join(top, backup.FOLDER, name))
+    return next(filter(os.path.isdir, places), name)
 
 
-def _parts(found: Manifest, options: Options) -> set[str]:
+def _parts(found: Manifest, kept: Mapping[str, Kept], options: Options) -> set[str]:
     """Those that were asked for, or of the usual ones those that the backup has."""
     there = {
-        "rows": any(each.rows for each in found.databases),
-        "dump": any(each.dump for each in found.databases),
+        "rows": any(each.rows for each in kept.values()),
+        "dump": any(each.dump for each in kept.values()),
         "files": found.folders is not None,
     }
     for part in options.part:
@@ -139,15 +135,16 @@ def _parts(found: Manifest, options: Options) -> set[str]:
     return set(options.part or (part for part in USUAL if there[part]))
 
 
-def _chosen(found: Manifest, aliases: Sequence[str]) -> list[Kept]:
-    known = [each.alias for each in found.databases]
+def _chosen(found: Manifest, aliases: Sequence[str]) -> dict[str, Kept]:
+    """By alias."""
+    known = {each.alias: each for each in found.databases}
     unknown = sorted(set(aliases) - set(known))
     if unknown:
         raise UsageFailure(
             f"the backup has no database {', '.join(unknown)}",
             f"It has: {', '.join(known) or 'none'}.",
         )
-    return sorted(each for each in found.databases if not aliases or each.alias in aliases)
+    return {alias: each for alias, each in known.items() if not aliases or alias in aliases}
 
 
 def _change(folder: str, now: Reached, kept: Kept, parts: set[str]) -> Change:
@@ -163,10 +160,10 @@ def _change(folder: str, now: Reached, kept: Kept, parts: set[str]) -> Change:
             "`migrate` makes it. Or restore the dump, with all that is in it: --part dump.",
         )
     there = now.rows or ()
-    deleted = tuple(row for row in there if row not in wanted)
-    return Change(
-        now.alias, now.place, True, deleted, tuple(r for r in wanted if r not in there), dump
-    )
+    gone, come = set(there) - set(wanted), set(wanted) - set(there)
+    deleted = tuple(row for row in there if row in gone)
+    inserted = tuple(row for row in wanted if row in come)
+    return Change(now.alias, now.place, True, deleted, inserted, dump)
 
 
 def _demand_same(now: Reached, kept: Kept) -> None:

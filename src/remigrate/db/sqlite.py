@@ -28,11 +28,13 @@ try:
     with open(copy, "rb") as file:
         shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
     sys.stdout.buffer.flush()
+except sqlite3.Error as error:
+    sys.exit(str(error))
 finally:
     shutil.rmtree(folder)
 """
 
-_LOAD = """\
+LOAD = """\
 import hashlib, os, shutil, sqlite3, sys, tempfile, time
 from urllib.parse import quote
 path, digest, patience = sys.argv[1], sys.argv[2], float(sys.argv[3])
@@ -52,12 +54,17 @@ try:
     if found.hexdigest() != digest:
         sys.exit("the copy did not come through whole")
     new = sqlite3.connect("file:" + quote(copy) + "?mode=rw", uri=True)
-    said = new.execute("PRAGMA integrity_check").fetchone()[0]
+    try:
+        said = new.execute("PRAGMA integrity_check").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        said = str(error)
     if said != "ok":
         sys.exit("the copy is damaged: " + said)
     live = sqlite3.connect("file:" + quote(path) + "?mode=rwc", uri=True, timeout=0)
     new.backup(live, pages=-1, progress=waited, sleep=0.1)
     live.close()
+except sqlite3.Error as error:
+    sys.exit(str(error))
 finally:
     shutil.rmtree(folder)
 """
@@ -77,6 +84,6 @@ def load(database: Reached, on: Ground, path: str) -> None:
     for part in tools.content(path):
         digest.update(part)
     words = [database.path, digest.hexdigest(), str(on.patience)]
-    argv = [*on.there.interpreter.argv, "-I", "-c", _LOAD, *words]
+    argv = [*on.there.interpreter.argv, "-I", "-c", LOAD, *words]
     title = f"the restoring of {database.alias}"
     tools.demand(argv, title, dict(on.there.environ), on, tools.content(path))

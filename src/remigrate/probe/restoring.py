@@ -38,9 +38,10 @@ def answer(probe: Any, command: str, data: dict[str, Any]) -> dict[str, Any]:
 def _rows(config: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     wanted = data["rows"]
     with recorded.exclusive(config, data["patience"]) as (_, cursor):
-        found = recorded.rows(cursor)
-        gone = [row[0] for row in found if row not in wanted]
-        come = [row for row in wanted if row not in found]
+        found, kept = recorded.rows(cursor), {row[0]: row for row in wanted}
+        gone = [row[0] for row in found if kept.get(row[0]) != row]
+        same = {row[0] for row in found} - set(gone)
+        come = [row for row in wanted if row[0] not in same]
         recorded.replace(cursor, gone, come)
     return {"deleted": len(gone), "inserted": len(come)}
 

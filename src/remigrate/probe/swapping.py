@@ -35,7 +35,7 @@ class Refused(Exception):
 def make_room(config: dict[str, Any], name: str) -> None:
     """Make the database `name` beside this one, empty. Raises `Refused`, or what Django raises."""
     with _opened(config) as (connection, cursor, here):
-        _demand_atomic(live.version(connection))
+        demand_atomic(live.version(connection))
         _demand_tables(cursor, here)
         cursor.execute("SELECT @@character_set_database, @@collation_database")
         charset, collation = cursor.fetchone()
@@ -81,7 +81,8 @@ def _opened(config: dict[str, Any]) -> Iterator[Any]:
         connection.close()
 
 
-def _demand_atomic(version: str) -> None:
+def demand_atomic(version: str) -> None:
+    """Raise `Refused` for a server that may do a RENAME TABLE by halves."""
     kind = "mariadb" if "mariadb" in version.lower() else "mysql"
     number = tuple(map(int, re.findall(r"\d+", version)[:2]))
     if number < _LEAST[kind]:
