@@ -115,6 +115,24 @@ def test_an_emptied_table_of_an_app_that_is_behind() -> None:
     assert found.reached == ("shop", "0001_initial")
 
 
+SEEDS = step("seeds.0001_initial", code="RunPython(sow)")
+
+
+def test_a_new_database_has_nothing_to_put_right() -> None:
+    assert aligned("", {}, (*HISTORY, SEEDS)) == {}
+
+
+def test_of_an_emptied_table_code_that_no_table_of_its_app_shows_is_asked_for() -> None:
+    found = aligned("", PRICED, (*HISTORY, SEEDS))
+    assert not found["shop"].is_open
+    assert "--applied seeds.0001_initial; else: --pending" in found["seeds"].questions[0]
+    seed = frozenset({SEEDS.name})
+    assert names(aligned("", PRICED, (*HISTORY, SEEDS), applied=seed)["seeds"]) == (
+        "seeds.0001_initial", "",
+    )  # fmt: skip
+    assert "seeds" not in aligned("", PRICED, (*HISTORY, SEEDS), pending=seed)
+
+
 def test_rows_of_one_app_that_were_deleted_come_back_and_its_code_is_asked_for() -> None:
     rows, steps = "other.0001_initial", (*HISTORY, step("other.0001_initial"))
     (question,) = aligned(rows, PRICED, steps)["shop"].questions

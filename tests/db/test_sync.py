@@ -259,7 +259,7 @@ def test_a_file_that_may_not_be_written(shelf: Shelf) -> None:
     [
         (("--app", "shp"), "no app shp is installed", "Did you mean shop?"),
         (("--applied", "shop.0003_sed"), "no migration shop.0003_sed", "shop.0003_seed?"),
-        (("--pending", "0003"), "no migration 0003 on disk", "tells the names"),
+        (("--pending", "0003"), "no migration 0003 on disk", "names them"),
         (
             ("--applied", "shop.0003_seed", "--pending", "shop.0003_seed"),
             "named by --applied and by --pending",

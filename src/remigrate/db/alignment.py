@@ -79,8 +79,9 @@ def align(
 ) -> tuple[Verdict, ...]:
     """One verdict for each group that has something to tell."""
     recorded = {row.name for row in rows}
+    emptied = not recorded and bool(walked.tables & live.keys())
     judges = [
-        _Judge(group, rows, recorded, standing, wanted)
+        _Judge(group, rows, recorded, emptied, standing, wanted)
         for group in walked.groups
         if not wanted.apps or wanted.apps & group.labels
     ]
@@ -134,9 +135,11 @@ class _Judge:
         group: Group,
         rows: Sequence[Row],
         recorded: Collection[Name],
+        emptied: bool,
         standing: Standing,
         wanted: Wanted,
     ) -> None:
+        """`emptied`: there are tables, and no row at all."""
         self.group, self.wanted = group, wanted
         self.rows = [row for row in rows if row.name[0] in group.labels]
         self._flags = flags = [_is_recorded(step, recorded) for step in group.steps]
@@ -146,11 +149,11 @@ class _Judge:
         apart = {name for pair in standing.out_of_order for name in pair} | set(lags)
         self.in_disorder = bool(
             self.ghosts
-            or not recorded
+            or emptied
             or any(name[0] in group.labels for name in apart)
             or any(flags[self.recorded :])
         )
-        self.replaced = not any(flags) and bool(self.ghosts or not recorded)
+        self.replaced = not any(flags) and bool(self.ghosts or emptied)
         """Whether the rows tell nothing of these migrations, since they told of others."""
 
     def verdict(self) -> Verdict:
@@ -160,7 +163,8 @@ class _Judge:
             return self._unlike()
         if self.replaced:
             low, high = self.group.run(fits[-1])
-            return self._taken(high, low, high)
+            shown = bool(self.ghosts or low)
+            return self._taken(high if shown else low, low, high, has_run=shown)
         if self.group.fits[self.recorded]:
             low, high = self.group.run(self.recorded)
             return self._taken(self._recorded_until(self.recorded, high), low, high)
@@ -186,8 +190,9 @@ class _Judge:
             return self._at(self.recorded)._replace(differences=tuple(words))
         return self._at(self.recorded, warnings=words)
 
-    def _taken(self, place: int, low: int, high: int) -> Verdict:
-        """`place`, moved to where the user says, among those that look the same."""
+    def _taken(self, place: int, low: int, high: int, *, has_run: bool = False) -> Verdict:
+        """`place`, moved to where the user says, among those that look the same. `has_run`: no code
+        up to there is in doubt."""
         number = {step.name: at for at, step in enumerate(self.group.steps, 1)}
         last = [number[name] for name in self.wanted.applied if name in number]
         before = [number[name] - 1 for name in self.wanted.pending if name in number]
@@ -202,7 +207,7 @@ class _Judge:
             for name in sorted(self.wanted.pending & number.keys())
             if number[name] <= low
         ]
-        if self.replaced:
+        if has_run:
             return self._at(moved, refused, warnings=self._taken_as_run(moved))
         return self._at(moved, refused, self._questions(moved, low, high))
 
@@ -215,7 +220,7 @@ class _Judge:
     def _questions(self, place: int, low: int, high: int) -> Iterable[str]:
         """Of migrations whose code has run, or has not, for all that the tables show."""
         # Files may have been remade under names that the rows know.
-        is_open = bool(self.ghosts) or place > self.recorded
+        is_open = bool(self.ghosts) or self.replaced or place > self.recorded
         for number, step in enumerate(self.group.steps, 1):
             has_row = self._flags[number - 1]
             asked = has_row != (number <= place) or (

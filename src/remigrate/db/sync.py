@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from remigrate import errors, runtime
 from remigrate.db import alignment, backup, flow, places
 from remigrate.db.alignment import Verdict, Walked, Wanted
 from remigrate.db.places import Step
+from remigrate.options import nearest
 from remigrate.report.words import dotted
 from remigrate.view import View
 from remigrate.workbench import Workbench
@@ -104,8 +104,8 @@ def _demand(words: Iterable[str], known: Iterable[str], complaint: str) -> None:
     names = sorted(known)
     for word in words:
         if word not in names:
-            near = difflib.get_close_matches(word, names, n=1)
-            way = f"Did you mean {near[0]}?" if near else "remigrate db status -v tells the names."
+            near = nearest(word, names)
+            way = f"Did you mean {near}?" if near else "remigrate db status --verbose names them."
             raise errors.UsageFailure(complaint.format(word), way)
 
 
