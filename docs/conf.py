@@ -40,13 +40,14 @@ myst_heading_anchors = 4
 html_theme = "furo"
 html_title = "Remigrate"
 html_extra_path = ["site"]
-html_copy_source = False
+html_copy_source = html_show_copyright = False
 html_theme_options = {
     "source_repository": GITHUB,
     "source_branch": "main",
     "source_directory": "",
     "top_of_page_buttons": ["view"],
 }
+linkcheck_ignore = [re.escape(GITHUB) + "/(blob|tree)/main/"]  # a test looks at the files
 linkcheck_timeout = 30
 linkcheck_anchors_ignore_for_url = [r"https://github\.com/"]  # made by a script in the browser
 linkcheck_exclude_documents = ["docs/bot-says"]  # of a GitHub that is not there
