@@ -18,6 +18,8 @@ _OWN = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yam
 _NAMED = ("docker-compose.local.yml", "local.yml")
 """As cookiecutter-django calls them, now and before."""
 _SERVES = re.compile(r"\b(runserver|gunicorn|uvicorn|daphne|hypercorn|granian|uwsgi)")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+"""Compose takes no other, and a name becomes a word of a command line."""
 _USUAL = ("django", "web", "backend", "app", "api", "server")
 """Names of services, where no command tells; the first one is clear beside any other."""
 
@@ -53,7 +55,7 @@ def find(folders: Iterable[str]) -> Compose | None:
 
 def services(text: str) -> tuple[str, ...]:
     """Names of the services that may run Django."""
-    blocks = _blocks(text)
+    blocks = {name: keys for name, keys in _blocks(text).items() if _NAME.fullmatch(name)}
     serving = [name for name, keys in blocks.items() if _SERVES.search(_command(keys))]
     usual = [name for name in _USUAL if _is_made_here(blocks.get(name, {}))]
     likely = serving or usual

@@ -234,6 +234,7 @@ def test_a_branch_that_looks_like_a_number_is_a_text(store: Store) -> None:
          ("one", "two")),
         ("services:\n  x:\n    depends_on:\n      - gunicorn\n    image: nginx\n", ()),
         ("volumes:\n  web:\n    build: .\nservices:\n  db:\n    image: postgres\n", ()),
+        ('services:\n  "-u root x":\n    command: gunicorn\n', ()),
         ("services: {web: {build: .}}\n", ()),
         ("services:\n", ()),
         ("", ()),
