@@ -159,10 +159,10 @@ OTHER = 'DATABASES["other"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": "
 
 
 def test_of_several_databases_one_has_to_be_named(filled: Stall) -> None:
-    filled.settings(LOCAL + OTHER)
-    untouched(filled, run(filled, "--apply"), 2, "default, other", "--alias ALIAS")
+    filled.settings(LOCAL + OTHER + 'DATABASES["away"] = {"ENGINE": "django.db.backends.oracle"}\n')
+    untouched(filled, run(filled, "--apply"), 2, "away, default, other", "--alias ALIAS")
     ran = run(filled, "--apply", "--alias", "othre")
-    untouched(filled, ran, 2, "no database othre", "They have: default, other.")
+    untouched(filled, ran, 2, "no database othre", "They have: away, default, other.")
     ran = run(filled, "--apply", "--alias", "default", "--alias", "other")
     untouched(filled, ran, 2, "more than once", "One database at a time.")
     ran = run(filled, "--apply", "--alias", "other")
@@ -342,7 +342,7 @@ def test_postgresql_is_made_as_it_was(stall: Stall, postgresql: Config) -> None:
             there.execute("CREATE EXTENSION citext")
             before = there.execute(LIKE).fetchone()
         assert "shop_product  1" in run(stall).out
-        ran = run(stall, "--apply")
+        ran = run(stall, "--apply", "--backup")
         assert (ran.code, ran.err) == (0, ""), ran
         assert count(own) == 0
         with cursor(own) as there:

@@ -32,6 +32,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from remigrate.probe import applied, dropping, live, scratch, script
 
@@ -74,14 +75,9 @@ def recreation(probe: Any, data: dict[str, Any]) -> dict[str, Any]:
     alias = data["alias"] or (next(iter(databases)) if len(databases) == 1 else None)
     found: dict[str, Any] = {
         **{"aliases": sorted(databases), "alias": alias, "vendor": "", "server": "", "place": ""},
-        **{"settings": os.environ.get("DJANGO_SETTINGS_MODULE", ""), "name": "", "missing": False},
-        **{
-            "tables": None,
-            "is_more": False,
-            "plan": 0,
-            "has_users": apps.is_installed("django.contrib.auth"),
-        },
-        "refused": None,
+        **{"name": "", "missing": False, "tables": None, "is_more": False, "plan": 0},
+        **{"has_users": apps.is_installed("django.contrib.auth"), "refused": None},
+        "settings": os.environ.get("DJANGO_SETTINGS_MODULE", ""),
     }
     if alias is None or alias not in databases:
         return {**found, "refused": ("alias", alias or "")}
@@ -132,7 +128,10 @@ def _refusal(alias: str, databases: dict[str, Any]) -> Refusal:
 def _is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether both are the same database, however they get there: a host has many names."""
     kind = scratch.vendor(one)
-    if scratch.vendor(other) != kind:
+    try:
+        if scratch.vendor(other) != kind:
+            return False
+    except (ImproperlyConfigured, ImportError):  # its driver is not installed
         return False
     names = [str(each.get("NAME") or "") for each in (one, other)]
     if kind == "sqlite":
