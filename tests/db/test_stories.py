@@ -158,7 +158,7 @@ def test_an_older_dump_and_half_a_migration(tale: Tale) -> None:
     if tale.vendor == "sqlite3":
         pytest.skip("SQLite's file is replaced as a whole")
     tale.begin("shop 0002", "orders 0001", "contenttypes")
-    tale.write("orders/migrations/0002_note.py", CREATE_NOTE.replace(_FIRST, _FIRST + AMOUNT))
+    tale.write("orders/migrations/0002_note.py", CREATE_NOTE.replace(_LAST, f"\n{AMOUNT}    ]\n"))
     tale.write("orders/models.py", ORDER.replace(_OWNER, _OWNER + AMOUNTED))
     tale.dump()
     tale.migrate()
@@ -170,7 +170,7 @@ def test_an_older_dump_and_half_a_migration(tale: Tale) -> None:
     tale.ends_clean()
 
 
-_FIRST = "    operations = [\n"
+_LAST = "\n    ]\n"
 _OWNER = '    product = models.ForeignKey("shop.Product", models.CASCADE)\n'
 AMOUNT = '        migrations.AddField("order", "amount", models.IntegerField(default=1)),\n'
 AMOUNTED = "    amount = models.IntegerField(default=1)\n"
