@@ -16,6 +16,7 @@ from tests.db.counter import THOROUGH, Counter, taking_turns
 from tests.db.mortal import Mortal
 
 MOMENTS = range(20 if THOROUGH else 1)
+PARTS = ("rows", "dump") if THOROUGH else ("rows",)
 MANY = 1500
 _AT = "2026-03-29 01:59:59.000001"
 
@@ -60,7 +61,7 @@ def _settled(counter: Counter) -> dict[str, list[Any]]:
 
 
 @taking_turns("counter", "sqlite")
-@pytest.mark.parametrize("part", ["rows", "dump"] if THOROUGH else ["rows"])
+@pytest.mark.parametrize("part", PARTS)
 def test_a_client_that_is_killed_leaves_all_or_nothing(counter: Counter, part: str) -> None:
     _fill(counter)
     whole = counter.content()
@@ -90,7 +91,7 @@ def test_a_client_that_is_killed_leaves_all_or_nothing(counter: Counter, part: s
 
 
 @taking_turns("mortal", "mysql")
-@pytest.mark.parametrize("part", ["rows", "dump"] if THOROUGH else ["rows"])
+@pytest.mark.parametrize("part", PARTS)
 def test_a_server_that_is_killed_has_all_or_nothing(
     mortal: tuple[Mortal, Counter], part: str
 ) -> None:

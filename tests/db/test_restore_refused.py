@@ -148,7 +148,10 @@ def test_what_is_no_table_stands_in_the_way_of_a_dump(on_mysql: Counter, when: s
     folder = on_mysql.backup("--part", "dump")
     on_mysql.do("DROP VIEW names" if when == "then" else view, "DELETE FROM parts")
     before = on_mysql.content()
-    ran = on_mysql.db("restore", folder, "--part", "dump", "--apply")
+    # What is in the way already is told before hours are spent on loading.
+    unused = 'echo "mariadb Ver 15"; test "$1" = --version'
+    words = instead(on_mysql, "mariadb", unused) if when == "now" else []
+    ran = on_mysql.db("restore", folder, "--part", "dump", "--apply", *words)
     refused(ran, 4, "there is a view or a sequence, names", "mariadb")
     assert str(Path(folder.name) / "default/dump.sql") in ran.err
     assert on_mysql.content() == before

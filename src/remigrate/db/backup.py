@@ -237,7 +237,6 @@ def _home(top: str) -> str:
             os.mkdir(folder, 0o700)
         if os.path.islink(folder) or not os.path.isdir(folder):
             raise NotADirectoryError(20, "it must be a folder, and no link", folder)
-    os.chmod(folder, 0o700)
     with suppress(FileExistsError):
         _put(home, ".gitignore", b"*\n")
     return folder

@@ -146,8 +146,8 @@ def _advance(cursor: Any) -> None:
     sequence = cursor.fetchone()[0]
     if sequence is not None:  # else the table was made by hand, and counts in its own way
         cursor.execute(
-            f"SELECT setval(%s, max(id)) FROM {table} HAVING max(id) >="  # noqa: S608 # quoted
-            f" (SELECT last_value + CASE WHEN is_called THEN 1 ELSE 0 END FROM {sequence})",
+            f"SELECT setval(%s, max(id)) FROM {table}"  # noqa: S608 # quoted
+            f" HAVING max(id) >= (SELECT last_value FROM {sequence})",
             [sequence],
         )
 
