@@ -136,7 +136,7 @@ class Counter(Stall):
         names = sorted(row[0] for row in self.do(tables[self.vendor]))
         return {name: self.do(f"SELECT * FROM {name} ORDER BY 1") for name in names}
 
-    def rows(self) -> Any:
+    def recorded(self) -> Any:
         """Of django_migrations."""
         return self.content()["django_migrations"]
 

@@ -48,7 +48,7 @@ def test_rows_and_files_are_there_again(counter: Counter) -> None:
     counter.do(
         "INSERT INTO django_migrations (app, name, applied) VALUES ('shop', '4', '2026-01-01')"
     )
-    assert [row[0] for row in counter.rows()] == [1, 2, 3, 4, 6], "5 was of a row that is gone"
+    assert [row[0] for row in counter.recorded()] == [1, 2, 3, 4, 6], "5 was of a row that is gone"
 
 
 def test_without_apply_it_tells_what_would_change(on_sqlite: Counter) -> None:

@@ -205,7 +205,7 @@ def demand(
         said = (output.stderr + output.stdout).decode("utf-8", "replace").strip().splitlines()
         raise EnvironmentFailure(
             f"{title} failed (exit status {output.code})",
-            "\n".join(f"  | {line[:300]}" for line in said[-_LINES:]),
+            "\n".join([*(f"  | {line[:300]}" for line in said[-_LINES:]), "Nothing was changed."]),
         )
     return output.stdout
 
