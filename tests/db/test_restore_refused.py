@@ -178,22 +178,6 @@ def test_what_was_done_before_another_database_failed_is_told(on_sqlite: Counter
     assert on_sqlite.content() == before
 
 
-def test_every_alias_gets_its_own_rows_whatever_their_order(on_sqlite: Counter) -> None:
-    other = on_sqlite.path / "away" / "db.sqlite3"
-    other.parent.mkdir()
-    other.write_bytes((on_sqlite.path / "db.sqlite3").read_bytes())
-    on_sqlite.set_up(f'DATABASES["away"] = DATABASES["default"] | {{"NAME": {str(other)!r}}}\n')
-    on_sqlite.do("DELETE FROM django_migrations WHERE app = 'orders'")
-    before = on_sqlite.content()
-    folder = on_sqlite.backup("--part", "rows")
-    spoil(on_sqlite)
-    done = restored(on_sqlite, folder, "--apply")
-    assert [each["alias"] for each in done["databases"]] == ["default", "away"]
-    assert on_sqlite.content() == before
-    with contextlib.closing(sqlite3.connect(other)) as far:
-        assert len(far.execute("SELECT * FROM django_migrations").fetchall()) == 4
-
-
 def test_a_copy_that_is_cut_or_damaged_is_not_taken(on_sqlite: Counter, tmp_path: Path) -> None:
     live, before = on_sqlite.config["NAME"], on_sqlite.content()
     whole = (on_sqlite.path / "db.sqlite3").read_bytes()

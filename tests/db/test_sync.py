@@ -171,7 +171,7 @@ def test_a_column_that_was_faked_is_made_by_migrate_afterwards(shelf: Shelf) -> 
     shelf.migrate("--fake")
     ran = shelf.sync("--apply")
     assert ran.code == 1
-    assert "would run again. If it may: --pending shop.0003_seed" in ran.out
+    assert "would run again.\n      If it may: --pending shop.0003_seed\n" in ran.out
     assert shelf.recorded() == NAMES
     assert shelf.sync("--apply", "--pending", "shop.0003_seed").code == 0
     assert shelf.recorded() == ["shop.0001_initial"]

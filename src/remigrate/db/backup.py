@@ -90,10 +90,12 @@ def take(
     cache: Cache,
     say: Console,
     wanted: Wanted,
+    seen: tuple[Ground, Sequence[Reached]] | None = None,
 ) -> Backup:
     """Make a backup, before something else is done: its folder is what undoes that.
 
-    ``remigrate db restore FOLDER --apply`` does. Raises `Failure`, with nothing left behind.
+    ``remigrate db restore FOLDER --apply`` does. `seen` are the databases, where somebody has asked
+    them a moment ago. Raises `Failure`, with nothing left behind.
     """
     if repository.top is None:
         raise RepositoryFailure(
@@ -103,11 +105,9 @@ def take(
     question = check.Question(modules=options.migration_modules)
     project = check.look(repository, question, cache).project
     folders = tuple(sorted(app.path for app in project.apps))
-    databases: tuple[Reached, ...] = ()
+    databases: Sequence[Reached] = ()
     if {"rows", "dump"} & set(wanted.parts):
-        on = tools.ground(flow.place(repository, options, environ, cache), options)
-        say.progress("asking the databases …")
-        databases = reached.ask(on.there, wanted.aliases)
+        on, databases = seen or look(repository, options, environ, cache, say, wanted.aliases)
         _demand_all(databases, wanted)
     with _made(repository.top) as making:
         kept = []
@@ -126,6 +126,20 @@ def take(
         )
         _put(making.path, manifest.NAME, manifest.written(found))
         return Backup(making.finish(), found)
+
+
+def look(
+    repository: Repository,
+    options: Options,
+    environ: Mapping[str, str],
+    cache: Cache,
+    say: Console,
+    aliases: Collection[str],
+) -> tuple[Ground, tuple[Reached, ...]]:
+    """The databases as they are now, and where programs run. Raises `Failure`."""
+    on = tools.ground(flow.place(repository, options, environ, cache), options)
+    say.progress("asking the databases …")
+    return on, reached.ask(on.there, aliases)
 
 
 def keeper(

@@ -13,7 +13,7 @@ import tarfile
 from typing import TYPE_CHECKING, NamedTuple
 
 from remigrate import check
-from remigrate.db import backup, flow, manifest, reached, restoring, tools
+from remigrate.db import backup, manifest, reached, restoring
 from remigrate.errors import EnvironmentFailure, RepositoryFailure, UsageFailure
 from remigrate.reset import writing
 from remigrate.reset.file_change import FileChange
@@ -92,9 +92,8 @@ def run(
     on: Ground | None = None
     pairs: tuple[tuple[Reached, Kept], ...] = ()
     if {"rows", "dump"} & parts:
-        on = tools.ground(flow.place(repository, options, environ, cache), options)
-        say.progress("asking the databases …")
-        pairs = tuple((now, kept[now.alias]) for now in reached.ask(on.there, kept))
+        on, databases = backup.look(repository, options, environ, cache, say, kept)
+        pairs = tuple((now, kept[now.alias]) for now in databases)
     changes = tuple(_change(folder, now, each, parts) for now, each in pairs)
     files = None
     if "files" in parts:
@@ -103,13 +102,17 @@ def run(
     restored = Restored(folder, found, False, changes, files, None)
     if not options.apply or restored.is_nothing:
         return restored
-    undo = _keep_what_is_there(repository, options, environ, cache, say, restored, pairs, parts)
-    if on is not None:
+    there = [now for now, _ in pairs if not now.missing]
+    if what := _overwritten(restored, there, parts):
+        seen = (on, there) if on else None
+        made = backup.take(repository, options, environ, cache, say, what, seen)
+        restored = restored._replace(undo=made.folder)
+    if on:
         _restore_databases(folder, pairs, restored, on, say)
     if files:
         say.progress("writing the files …")
         writing.write(repository.top, files, environ)
-    return restored._replace(applied=True, undo=undo)
+    return restored._replace(applied=True)
 
 
 # What is to be restored
@@ -260,26 +263,15 @@ def _content(top: str, path: str) -> bytes | None:
 # The change
 
 
-def _keep_what_is_there(
-    repository: Repository,
-    options: Options,
-    environ: Mapping[str, str],
-    cache: Cache,
-    say: Console,
-    restored: Restored,
-    pairs: Iterable[tuple[Reached, Kept]],
-    parts: set[str],
-) -> str | None:
-    """A backup of what is overwritten; None where there is nothing yet."""
-    aliases = [now.alias for now, _ in pairs if not now.missing]
+def _overwritten(
+    restored: Restored, there: Sequence[Reached], parts: set[str]
+) -> backup.Wanted | None:
+    """What is kept of that which is there; None where there is nothing yet."""
     wanted = {"files"} if restored.files else set()
-    wanted |= parts & {"rows", "dump"} if aliases else set()
-    if "dump" in wanted:
-        wanted.add("rows")
-    if not wanted:
-        return None
-    what = backup.Wanted(aliases, [part for part in backup.PARTS if part in wanted])
-    return backup.take(repository, options, environ, cache, say, what).folder
+    if there and parts & {"rows", "dump"}:
+        wanted |= {"rows"} | parts & {"dump"}
+    parts_ = [part for part in backup.PARTS if part in wanted]
+    return backup.Wanted([now.alias for now in there], parts_) if wanted else None
 
 
 def _restore_databases(

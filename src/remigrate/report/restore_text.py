@@ -66,6 +66,8 @@ def _ending(found: Restored) -> Iterable[str]:
     elif found.undo is None:
         yield "Done. There was nothing there before."
     else:
-        dump = " --part dump" if any(each.dump for each in found.databases) else ""
+        parts = ["rows", *(["files"] if found.files else []), "dump"]
+        is_dumped = any(each.dump for each in found.databases)
+        words = "".join(f" --part {part}" for part in parts) if is_dumped else ""
         yield "Done. To go back to what was there before:"
-        yield f"  remigrate db restore {found.undo}{dump} --apply"
+        yield f"  remigrate db restore {found.undo}{words} --apply"

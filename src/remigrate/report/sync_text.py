@@ -64,7 +64,10 @@ class _Page:
         elif verdict.warnings:
             yield self._line("!", "yellow", f"{names}: nothing is changed, but")
         yield from (self._line("✗", "red", visible(text)) for text in verdict.refused)
-        yield from (self._line("?", "yellow", visible(text)) for text in verdict.questions)
+        for text in verdict.questions:
+            what, _, answer = text.partition(". If ")
+            yield self._line("?", "yellow", f"{visible(what)}.")
+            yield f"      If {visible(answer)}"
         if not verdict.differences:
             yield from self._rows("+", "green", map(dotted, verdict.insert))
             gone = (f"{dotted(row.name)}  (row {row.id})" for row in verdict.delete)
