@@ -221,6 +221,27 @@ def test_tables_that_no_history_builds_are_only_told_of_where_rows_are_in_order(
     assert aligned(ALL, live, apps=frozenset({"shop"}))["shop"].differences
 
 
+def test_what_is_lacking_below_applied_rows_is_not_in_order() -> None:
+    """Somebody dropped a column, or a table; no row says so."""
+    found = aligned(ALL, table("shop_item", "price"))["shop"]
+    assert found.unlike == (
+        "a new one has the column shop_item.name (text) that this database lacks",
+    )
+    assert not found.is_open
+    assert not found.changes
+    twice = (*HISTORY, step("shop.0004_more", table("shop_more", "id")))
+    dropped = aligned(f"{ALL} shop.0004_more", PRICED, twice)["shop"]
+    assert names(dropped) == ("", "shop.0004_more"), "which migrate makes again"
+
+
+def test_a_table_of_a_pending_migration_is_not_in_order() -> None:
+    """Half of the migration is there: `migrate` would fail on it."""
+    both = table("shop_more", "id") | table("shop_item", "name", "price", "more")
+    steps = (*HISTORY, step("shop.0004_more", both))
+    found = aligned(ALL, PRICED | table("shop_more", "id"), steps)["shop"]
+    assert found.unlike == ("this database has the table shop_more that a new one lacks",)
+
+
 def test_accepted_differences_let_the_rows_stand() -> None:
     live = table("shop_item", "name", "price", "by_hand")
     found = aligned("shop.0001_old", live, accept=True)["shop"]

@@ -14,7 +14,7 @@ from remigrate.report.words import dotted
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from remigrate.db.places import Group, Objects, Step
+    from remigrate.db.places import Gap, Group, Objects, Step
     from remigrate.db.standing import Name, Row, Standing
 
 _MOST = 5
@@ -58,6 +58,9 @@ class Verdict(NamedTuple):
     delete: tuple[Row, ...] = ()
     differences: tuple[str, ...] = ()
     """Where the tables are not what the migrations build; nothing can be written then."""
+    unlike: tuple[str, ...] = ()
+    """The same where the rows are in order, so that there is nothing to write; to be put right by
+    other means."""
     refused: tuple[str, ...] = ()
     """Why else nothing can be written."""
     questions: tuple[str, ...] = ()
@@ -92,7 +95,9 @@ def align(
             verdict._replace(refused=tuple(_out_of_order(judge.group, verdict, applied)))
             for judge, verdict in zip(judges, verdicts, strict=True)
         ]
-    return tuple(each for each in verdicts if each.changes or each.is_open or each.warnings)
+    return tuple(
+        each for each in verdicts if each.changes or each.is_open or each.unlike or each.warnings
+    )
 
 
 def _applied(
@@ -158,14 +163,14 @@ class _Judge:
 
     def verdict(self) -> Verdict:
         """The place, and what keeps it from being taken."""
-        fits = [at for at, each in enumerate(self.group.fits) if each]
+        fits = [at for at in range(len(self.group.steps) + 1) if self.group.fits(at)]
         if not fits:
             return self._unlike()
         if self.replaced:
             low, high = self.group.run(fits[-1])
             shown = bool(self.ghosts or low)
             return self._taken(high if shown else low, low, high, has_run=shown)
-        if self.group.fits[self.recorded]:
+        if self.group.fits(self.recorded):
             low, high = self.group.run(self.recorded)
             return self._taken(self._recorded_until(self.recorded, high), low, high)
         low, high = self.group.run(fits[-1])
@@ -179,16 +184,16 @@ class _Judge:
 
     def _unlike(self) -> Verdict:
         """The tables are those of no place."""
-        at = self.group.nearest
-        words = [*self.group.differences[at][:_MOST]]
-        if len(self.group.differences[at]) > _MOST:
-            words.append(f"and {len(self.group.differences[at]) - _MOST} differences more")
+        words = _words(self.group.gaps[self.group.nearest])
         if self.wanted.accept and (self.in_disorder or self.wanted.apps):
             place = len(self.group.steps) if self.replaced else self.recorded
             return self._at(place, warnings=words)
         if self.in_disorder or self.wanted.apps:
-            return self._at(self.recorded)._replace(differences=tuple(words))
-        return self._at(self.recorded, warnings=words)
+            return self._at(self.recorded)._replace(differences=words)
+        gaps = self.group.gaps[self.recorded]
+        if all(gap.is_more for gap in gaps):
+            return self._at(self.recorded, warnings=_words(gaps))
+        return self._at(self.recorded)._replace(unlike=_words(gaps))
 
     def _taken(self, place: int, low: int, high: int, *, has_run: bool = False) -> Verdict:
         """`place`, moved to where the user says, among those that look the same. `has_run`: no code
@@ -255,6 +260,12 @@ class _Judge:
             questions=tuple(questions),
             warnings=tuple(warnings),
         )
+
+
+def _words(gaps: Sequence[Gap]) -> tuple[str, ...]:
+    told = tuple(gap.text for gap in gaps[:_MOST])
+    more = len(gaps) - len(told)
+    return (*told, f"and {more} differences more") if more else told
 
 
 def _with_rows(judge: _Judge, walked: Walked, live: Objects) -> Verdict:

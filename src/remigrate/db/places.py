@@ -37,30 +37,40 @@ class Step(NamedTuple):
     """What it changed, as it is after it, by table; see the probe's `syncing`."""
 
 
+class Gap(NamedTuple):
+    """A difference between a database and what the files build."""
+
+    text: str
+    is_more: bool
+    """Whether a table of theirs only has something besides, as an index that somebody added."""
+
+
 class Group(NamedTuple):
     """Apps that are judged together."""
 
     labels: frozenset[str]
     steps: tuple[Step, ...]
-    fits: tuple[bool, ...]
-    """For each place, from none of the steps to all, whether the tables are those of it."""
-    differences: tuple[tuple[str, ...], ...]
-    """For each place, in words, what is not."""
+    gaps: tuple[tuple[Gap, ...], ...]
+    """For each place, from none of the steps to all, where the tables are not those of it."""
+
+    def fits(self, place: int) -> bool:
+        """Whether the tables are those of the place."""
+        return not self.gaps[place]
 
     def run(self, place: int) -> tuple[int, int]:
         """The first and the last of the places around it that look the same."""
         low = high = place
-        while low and self.fits[low - 1]:
+        while low and self.fits(low - 1):
             low -= 1
-        while high < len(self.steps) and self.fits[high + 1]:
+        while high < len(self.steps) and self.fits(high + 1):
             high += 1
         return low, high
 
     @property
     def nearest(self) -> int:
         """The last of the places with the fewest differences."""
-        least = min(map(len, self.differences))
-        return max(at for at, words in enumerate(self.differences) if len(words) == least)
+        least = min(map(len, self.gaps))
+        return max(at for at, gaps in enumerate(self.gaps) if len(gaps) == least)
 
 
 def groups(steps: Sequence[Step], labels: Iterable[str], live: Objects) -> tuple[Group, ...]:
@@ -84,21 +94,21 @@ def groups(steps: Sequence[Step], labels: Iterable[str], live: Objects) -> tuple
 def _group(
     labels: frozenset[str], steps: Sequence[Step], keys: Collection[str], live: Objects
 ) -> Group:
-    words = {key: _differences(key, live.get(key, ()), ()) for key in sorted(keys)}
-    places = [words]
+    gaps = {key: _gaps(live.get(key, ()), ()) for key in sorted(keys)}
+    places = [gaps]
     for step in steps:
-        words = words | {
-            key: _differences(key, live.get(key, ()), objects)
-            for key, objects in step.objects.items()
+        gaps = gaps | {
+            key: _gaps(live.get(key, ()), objects) for key, objects in step.objects.items()
         }
-        places.append(words)
-    told = tuple(tuple(text for found in each.values() for text in found) for each in places)
-    return Group(labels, tuple(steps), tuple(not each for each in told), told)
+        places.append(gaps)
+    told = (tuple(gap for found in each.values() for gap in found) for each in places)
+    return Group(labels, tuple(steps), tuple(told))
 
 
-def _differences(key: str, live: Iterable[Any], built: Iterable[Any]) -> tuple[str, ...]:
+def _gaps(live: Sequence[Any], built: Sequence[Any]) -> tuple[Gap, ...]:
     found = schemas({"objects": [*map(_plain, live)]}, {"objects": [*map(_plain, built)]}, _SIDES)
-    return tuple(each.text for each in found.differences)
+    is_theirs = bool(built)  # else a later migration makes it, and would find it there
+    return tuple(Gap(each.text, is_theirs and each.only == "old") for each in found.differences)
 
 
 def _plain(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from remigrate.view import View
 from remigrate.workbench import Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from remigrate.console import Console
     from remigrate.db.flow import Database
@@ -31,8 +31,11 @@ PARTS = (
 )
 """Of the probe, in the order in which they import each other."""
 
-State = Literal["right", "planned", "refused", "written", "done", "failed", "unknown", "missing"]
-"""`done`: somebody else wrote just that meanwhile. `unknown`: the server went away meanwhile."""
+State = Literal[
+    "right", "differs", "planned", "refused", "written", "done", "failed", "unknown", "missing"
+]
+"""`differs`: rows are in order, and tables are not what they say. `done`: somebody else wrote just
+that meanwhile. `unknown`: the server went away meanwhile."""
 
 
 class Synced(NamedTuple):
@@ -155,7 +158,9 @@ class _Syncing:
         verdicts = alignment.align(
             database.rows, database.standing, walk.walked, walk.live, self._wanted
         )
-        state: State = "planned" if any(each.changes for each in verdicts) else "right"
+        state: State = "differs" if any(each.unlike for each in verdicts) else "right"
+        if any(each.changes for each in verdicts):
+            state = "planned"
         if any(each.is_open for each in verdicts):
             state = "refused"
         return Synced(database, state, verdicts, compared=walk.compared)
@@ -214,9 +219,10 @@ def _names(found: Iterable[Any]) -> tuple[Name, ...]:
     return tuple((str(label), str(name)) for label, name in found)
 
 
-def exit_code(found: Iterable[Synced]) -> int:
+def exit_code(found: Sequence[Synced]) -> int:
     """0 where all is right now, 4 where a database could not be read or written, else 1."""
     states = {each.state for each in found}
     if states & {"failed", "unknown"}:
         return errors.EnvironmentFailure.exit_code
-    return errors.FINDINGS if states & {"planned", "refused"} else errors.OK
+    unlike = any(verdict.unlike for each in found for verdict in each.verdicts)
+    return errors.FINDINGS if unlike or states & {"planned", "refused"} else errors.OK

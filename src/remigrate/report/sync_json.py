@@ -41,6 +41,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "insert": [dotted(name) for name in verdict.insert],
         "delete": [row(each) for each in verdict.delete],
         "differences": list(verdict.differences),
+        "unlike": list(verdict.unlike),
         "refused": list(verdict.refused),
         "questions": list(verdict.questions),
         "warnings": list(verdict.warnings),

@@ -25,6 +25,13 @@ _WAYS = (
 )
 
 
+_BY_HAND = (
+    "What is lacking: bring it back from a backup, or go back to files that build what is there,",
+    "and let `migrate` go on from them. A table that is there too early, as after half a",
+    "migration: drop it if its rows are not needed, and `migrate` makes it.",
+)
+
+
 def render(found: Sequence[Synced], paint: Paint, verbose: bool = False) -> str:
     """A block for each database. `paint(text, colour)` may colour."""
     if not found:
@@ -59,6 +66,10 @@ class _Page:
         if verdict.differences:
             yield self._line("✗", "red", f"{names}: the tables are not what its migrations build")
             yield from (f"      {visible(text)}" for text in verdict.differences)
+        elif verdict.unlike:
+            said = f"{names}: the rows are in order, and the tables are not what they say"
+            yield self._line("✗", "red", said)
+            yield from (f"      {visible(text)}" for text in verdict.unlike)
         elif verdict.changes or verdict.is_open:
             yield f"  {self._paint(names, 'bold')}  {place}, as the tables show"
         elif verdict.warnings:
@@ -87,6 +98,9 @@ class _Page:
         rows = f"{counted(come, 'row')} to insert, {counted(gone, 'row')} to delete"
         if found.state == "right":
             yield self._line("✓", "green", "the rows say what the tables show")
+        elif found.state == "differs":
+            yield self._line("✗", "red", "no row would put that right; nothing is changed")
+            yield from (f"      {line}" for line in _BY_HAND)
         elif found.state == "planned":
             yield self._line("!", "yellow", f"{rows}; --apply writes them")
         elif found.state == "refused":

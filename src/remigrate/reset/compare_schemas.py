@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from remigrate.reset.comparison import Comparison, Difference
 
@@ -119,7 +119,8 @@ class _Pair:
     def _lacking(self, table: str, item: Item, *, in_old: bool) -> Difference:
         one, other = self._sides if in_old else reversed(self._sides)
         named = f", named {item.name}" if item.name and item.kind in ("index", "constraint") else ""
-        return Difference(table, f"{one} has {_subject(item)}{named} that {other} lacks")
+        only: Literal["old", "new"] = "old" if in_old else "new"
+        return Difference(table, f"{one} has {_subject(item)}{named} that {other} lacks", only)
 
     def _otherwise(self, old: Item, new: Item) -> str:
         """What one object is on either side."""

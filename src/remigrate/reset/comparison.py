@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Difference(NamedTuple):
@@ -11,6 +11,8 @@ class Difference(NamedTuple):
     table: str
     """Empty when it belongs to none."""
     text: str
+    only: Literal["old", "new", ""] = ""
+    """The side that alone has it; empty where both have it, otherwise."""
 
 
 class Comparison(NamedTuple):
