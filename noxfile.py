@@ -64,7 +64,7 @@ def thorough(session: nox.Session) -> None:
     session.run(
         *("python", "-m", "pytest", "tests/reset", "--ignore=tests/reset/traps"),
         *("tests/bot/test_bot_faults.py", "tests/db/test_restore_interrupted.py"),
-        "tests/db/test_sync_interrupted.py",
+        *("tests/db/test_sync_interrupted.py", "tests/hooks/test_pre_commit.py"),
         *session.posargs,
     )
 

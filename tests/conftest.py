@@ -35,6 +35,18 @@ _IDENTITY = {
     "GIT_CONFIG_NOSYSTEM": "1",
 }
 _OF_THE_MACHINE = ("tests/container/", "tests/sandbox/")
+_LONG = (
+    *_OF_THE_MACHINE,
+    "tests/db/test_stories.py",
+    "tests/hooks/test_pre_commit.py",
+    "tests/reset/traps/test_postgresql.py",
+    "tests/reset/test_reset_interrupted.py",
+    "tests/reset/test_reset.py",
+    "tests/db/",
+    "tests/reset/",
+    "tests/drift/",
+)
+"""What takes longest, first of all: nobody should wait for one file at the end."""
 _passed: set[str] = set()
 _home = pytest.StashKey[str]()
 
@@ -70,6 +82,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
             file = nodeid.partition("::")[0]
             return "machine" if file.startswith(_OF_THE_MACHINE) else file
 
+    config.option.loadscopereorder = False  # our own order is by time, not by number
     return ByFile(config, log)
 
 
@@ -123,10 +136,16 @@ def root() -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that takes a server is skipped where the machine has none."""
+    """What is long comes first; what takes a server is skipped where the machine has none."""
+    items.sort(key=_turn)
     for item in items:
         if {"postgresql", "mariadb"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.needs("servers"))
+
+
+def _turn(item: pytest.Item) -> int:
+    turns = (at for at, path in enumerate(_LONG) if item.nodeid.startswith(path))
+    return next(turns, len(_LONG))
 
 
 @pytest.fixture(scope="session")

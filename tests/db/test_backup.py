@@ -175,7 +175,8 @@ def test_no_password_is_on_a_command_line(on_server: Counter) -> None:
 
 def test_no_room_is_told_and_nothing_is_left(on_sqlite: Counter) -> None:
     on_sqlite.write("shop/migrations/long.sql", "x" * 100_000)
-    script = f'ulimit -f 64; exec "{BIN}/remigrate" db backup --part files'
+    measured = "unset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START"
+    script = f'{measured}; ulimit -f 64; exec "{BIN}/remigrate" db backup --part files'
     ran = run("bash", "-c", script, cwd=on_sqlite.path)
     refused(ran, 4, "the backup cannot be written", "a place with room")
     assert on_sqlite.kept() == []

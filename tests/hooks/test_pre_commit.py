@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import yaml
 
 from tests.cli.project import BIN, Project, Ran, run
 from tests.drift.store import ADD_PRICE, ADDED, Store
+from tests.reset import THOROUGH
 
 HOOKS = ("migration-graph", "migration-files", "migration-drift")
 """Those that can stop a commit."""
@@ -18,7 +19,7 @@ WITHOUT_CODE = HOOKS[:2]
 """Those that a project of empty files is enough for."""
 
 
-# try-repo
+# Kinds of commits
 
 
 def staged_conflict(store: Store) -> None:
@@ -55,24 +56,40 @@ def clean(store: Store) -> None:
     store.git("add", "--all")
 
 
+KINDS = [
+    pytest.param(staged_conflict, "graph drift", "error RM101 multiple-leaves", 1,
+                 id="a staged conflict"),
+    pytest.param(model_change, "drift", "error RM301 drift", 1, id="a model change alone"),
+    pytest.param(untracked, "files drift", f"is on disk: `git add {ADDED}`", 0,
+                 id="an untracked migration"),
+    pytest.param(ignored, "files drift", f"is on disk: `git add -f {ADDED}`", 0,
+                 id="an ignored migration"),
+    pytest.param(parent_left_behind, "graph files drift", "shop.0002_price", 0,
+                 id="a migration without its parent"),
+    pytest.param(clean, "", "", 0, id="a clean commit"),
+]  # fmt: skip
+"""Commits, the hooks that fail, what is said, and what ``makemigrations --check`` ends with."""
+
+
+@pytest.mark.parametrize(("change", "failing", "says", "django"), KINDS)
+def test_each_kind_of_commit(
+    store: Store,
+    published: Path,
+    home: dict[str, str],
+    tmp_path: Path,
+    change: Callable[[Store], None],
+    failing: str,
+    says: str,
+    django: int,
+) -> None:
+    config = tmp_path / "hooks.yaml"
+    config.write_text(configuration(published, HOOKS))
+    held(store, change, failing, says, django, ("run", "--config", str(config)), home)
+
+
 @pytest.mark.parametrize(
     ("change", "failing", "says", "django"),
-    [
-        (staged_conflict, "graph drift", "error RM101 multiple-leaves", 1),
-        (model_change, "drift", "error RM301 drift", 1),
-        (untracked, "files drift", f"is on disk: `git add {ADDED}`", 0),
-        (ignored, "files drift", f"is on disk: `git add -f {ADDED}`", 0),
-        (parent_left_behind, "graph files drift", "shop.0002_price", 0),
-        (clean, "", "", 0),
-    ],
-    ids=[
-        "a staged conflict",
-        "a model change alone",
-        "an untracked migration",
-        "an ignored migration",
-        "a migration without its parent",
-        "a clean commit",
-    ],
+    KINDS if THOROUGH else [KINDS[0], KINDS[-1]],
 )
 def test_try_repo(
     store: Store,
@@ -83,9 +100,21 @@ def test_try_repo(
     says: str,
     django: int,
 ) -> None:
+    held(store, change, failing, says, django, ("try-repo", str(published)), offline)
+
+
+def held(
+    store: Store,
+    change: Callable[[Store], None],
+    failing: str,
+    says: str,
+    django: int,
+    words: tuple[str, ...],
+    env: dict[str, str],
+) -> None:
     change(store)
     assert store.makemigrations().code == django, "what Django says of the files on disk"
-    ran = run(BIN / "pre-commit", "try-repo", published, cwd=store.path, env=offline)
+    ran = run(BIN / "pre-commit", *words, cwd=store.path, env=env)
     names = [name.removeprefix("migration-") for name in HOOKS]
     assert outcome(ran) == {
         f"migration {name}": "Failed" if name in failing.split() else "Passed" for name in names
@@ -123,10 +152,16 @@ def hooked(shop: Project, published: Path, home: dict[str, str]) -> Project:
 
 
 def configure(shop: Project, published: Path, **more: object) -> None:
+    shop.write(".pre-commit-config.yaml", configuration(published, WITHOUT_CODE, **more))
+
+
+def configuration(published: Path, names: Iterable[str], **more: object) -> str:
+    """Of pre-commit, with these hooks of ours."""
     revision = Project(published).git("rev-parse", "HEAD").strip()
-    hooks = [{"id": name, **more} for name in WITHOUT_CODE]
+    hooks = [{"id": name, **more} for name in names]
     repo = {"repo": str(published), "rev": revision, "hooks": hooks}
-    shop.write(".pre-commit-config.yaml", yaml.safe_dump({"repos": [repo]}))
+    text: str = yaml.safe_dump({"repos": [repo]})
+    return text
 
 
 def git(project: Project, home: dict[str, str], *words: str) -> Ran:

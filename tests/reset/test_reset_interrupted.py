@@ -196,7 +196,7 @@ def test_an_interrupted_reset_leaves_nothing_behind(
     interrupt_at_all_moments(shop, temporary, how, 10 if THOROUGH else 3)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT] if THOROUGH else [signal.SIGTERM])
 def test_an_interrupted_reset_on_a_server_leaves_nothing_behind(
     shop: Bookshop, temporary: Path, how: signal.Signals, postgresql: Config
 ) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Objects = Mapping[str, Sequence[Mapping[str, Any]]]
 
-_SIDES = Sides("this database", "a new one")
+_SIDES = Sides("this database", "a new one", "this database", "a new one")
 _OF_THE_SERVER = {"grants", "tablespace", "replica identity"}
 """What no migration says, and an administrator may."""
 

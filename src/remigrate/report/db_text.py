@@ -65,12 +65,13 @@ class _Page:
         standing = found.standing
         yield from self._kind(
             "✗", "red", "out of order", map(_before, standing.out_of_order),
-            "applied before what it depends on; Django calls it InconsistentMigrationHistory",
+            "applied before what it depends on; Django calls it InconsistentMigrationHistory. "
+            "remigrate db sync tells which rows are wrong",
         )  # fmt: skip
         yield from self._kind(
             "✗", "red", "ghost", map(_row, standing.ghosts),
-            "applied, and its file is gone: get it back, or step back with it (--since REV says "
-            "how)",
+            "applied, and its file is gone: get it back, step back with it (--since REV says how), "
+            "or where its work is to stay: remigrate db sync",
         )  # fmt: skip
         stuck = [lag for lag in standing.lagging if lag.gone]
         yield from self._kind(

@@ -27,13 +27,15 @@ _LENGTH = 200
 
 
 class Sides(NamedTuple):
-    """What the two are called in words."""
+    """What the two are called in words, first and when the other one was named before."""
 
     old: str
     new: str
+    old_one: str
+    new_one: str
 
 
-HISTORIES = Sides("the old history", "the new one")
+HISTORIES = Sides("the old history", "the new history", "the old one", "the new one")
 
 
 class Item(NamedTuple):
@@ -109,7 +111,7 @@ class _Pair:
                 yield Difference(
                     table,
                     f"{_subject(left)} is named {left.name} in {self._sides.old}"
-                    f" and {other.name} in {self._sides.new}",
+                    f" and {other.name} in {self._sides.new_one}",
                 )
         for item in old:
             yield self._lacking(table, item, in_old=True)
@@ -117,7 +119,8 @@ class _Pair:
             yield self._lacking(table, item, in_old=False)
 
     def _lacking(self, table: str, item: Item, *, in_old: bool) -> Difference:
-        one, other = self._sides if in_old else reversed(self._sides)
+        sides = self._sides
+        one, other = (sides.old, sides.new_one) if in_old else (sides.new, sides.old_one)
         named = f", named {item.name}" if item.name and item.kind in ("index", "constraint") else ""
         only: Literal["old", "new"] = "old" if in_old else "new"
         return Difference(table, f"{one} has {_subject(item)}{named} that {other} lacks", only)
@@ -130,7 +133,7 @@ class _Pair:
             if left != right and (old.kind, key) != ("table", "columns"):
                 told.append(
                     f"{key.replace('_', ' ')} is {_value(left)} in {self._sides.old}"
-                    f" and {_value(right)} in {self._sides.new}"
+                    f" and {_value(right)} in {self._sides.new_one}"
                 )
         named = f" {old.name}" if old.kind in ("index", "constraint") else ""
         what = f"the {old.kind}{named} of {old.table}" if named else _subject(old)
@@ -148,7 +151,7 @@ class _Pair:
             right.remove(found)
             self.notes.append(
                 f"{_subject(item)} is named {item.name or 'nothing'} in {self._sides.old} and"
-                f" {found.name or 'nothing'} in {self._sides.new}: a name that nobody chose"
+                f" {found.name or 'nothing'} in {self._sides.new_one}: a name that nobody chose"
             )
         return left, right
 
