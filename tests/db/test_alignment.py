@@ -171,6 +171,13 @@ def test_a_row_that_is_missing_in_the_middle_comes_back() -> None:
     assert not found.is_open
 
 
+def test_a_row_that_is_missing_between_two_that_no_table_shows_comes_back() -> None:
+    steps = (*HISTORY, step("shop.0004_choices"), step("shop.0005_more", code="RunPython(more)"))
+    found = aligned(f"{ALL} shop.0005_more", PRICED, steps)["shop"]
+    assert names(found) == ("shop.0004_choices", "")
+    assert not found.is_open
+
+
 def test_a_history_that_was_replaced_whole() -> None:
     found = aligned("shop.0001_old shop.0002_old", PRICED)["shop"]
     assert names(found) == (ALL, "shop.0001_old shop.0002_old")

@@ -7,7 +7,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -365,19 +365,44 @@ def test_a_lock_that_is_held_is_given_up_on(served: tuple[Shelf, Config, str]) -
         assert "django_migrations was held by somebody else for 1 s" in ran.out
 
 
-def test_the_schema_is_proved_again_under_the_lock(shelf: Shelf) -> None:
-    """Somebody adds a column while the migrations are run."""
+WAITING = """\
+import os
+import time
+
+
+def seed(apps, schema_editor):
+    open("reached", "w").close()
+    while not os.path.exists("go"):
+        time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "why", "rows"),
+    [
+        ("ALTER TABLE shop_product ADD COLUMN by_hand TEXT", "the schema is another", []),
+        (
+            "INSERT INTO django_migrations (app, name, applied) VALUES ('shop', 'x', '2026-01-01')",
+            "django_migrations has other rows",
+            ["shop.x"],
+        ),
+    ],
+)
+def test_what_was_compared_has_to_be_there_still_under_the_lock(
+    shelf: Shelf, statement: str, why: str, rows: list[str]
+) -> None:
+    """Somebody is at work while the migrations are run."""
     shelf.do("DELETE FROM django_migrations")
-    slow = SEED.replace("def seed(", "import time\n\n\ndef seed(").replace(
-        "    database =", "    time.sleep(2)\n    database ="
-    )
-    shelf.write("shop/migrations/0003_seed.py", slow)
+    migration = SEED.partition("class Migration")
+    code = migration[0].partition("def seed")[0] + WAITING
+    shelf.write("shop/migrations/0003_seed.py", f"{code}\n\n{migration[1]}{migration[2]}")
     words = [sys.executable, "-m", "remigrate", "db", "sync", "--apply", "--python", sys.executable]
     with subprocess.Popen(words, cwd=shelf.path, stdout=subprocess.PIPE, text=True) as client:
-        threading.Timer(
-            2.2, lambda: shelf.do("ALTER TABLE shop_product ADD COLUMN by_hand TEXT")
-        ).start()
+        while client.poll() is None and not (shelf.path / "reached").exists():
+            time.sleep(0.05)
+        shelf.do(statement)
+        shelf.write("go")
         out, _ = client.communicate(timeout=60)
     assert client.returncode == 4, out
-    assert "nothing was written: the schema is another than a moment ago" in out
-    assert shelf.recorded() == []
+    assert f"nothing was written: {why}" in out
+    assert shelf.recorded() == rows
