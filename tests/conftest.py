@@ -47,6 +47,20 @@ _LONG = (
     "tests/drift/",
 )
 """What takes longest, first of all: nobody should wait for one file at the end."""
+_UNMEASURED = (
+    *_OF_THE_MACHINE,
+    "tests/db/test_stories.py",
+    "tests/db/test_recreate.py",
+    "tests/db/test_restore_refused.py",
+    "tests/db/test_sync_interrupted.py",
+    "tests/db/test_restore_interrupted.py",
+    "tests/hooks/test_pre_commit.py",
+    "tests/reset/traps/",
+    "tests/reset/test_blame.py",
+    "tests/reset/test_reset_interrupted.py",
+)
+"""Where programs run, by the hundred, whose lines other tests reach too: to measure each of them
+would take minutes of CI."""
 _passed: set[str] = set()
 _home = pytest.StashKey[str]()
 
@@ -123,6 +137,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"REMIGRATE_REQUIRE: no test passed that needs: {names}", red=True
         )
+
+
+@pytest.fixture(autouse=True)
+def _unmeasured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the process itself does is measured all the same."""
+    if request.node.nodeid.startswith(_UNMEASURED):
+        for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS")]:
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,14 @@ def recall(
     question: str, environ: Mapping[str, str], view: View | None = None, *, root: str = ""
 ) -> Recalled:
     """The remembered answer to `question` (a `key`) that still holds, the latest first."""
+    found = _recalled(question, environ, view, root)
+    if found.reasons != (_NOTHING,):
+        return found
+    # Others may have put newer ones in the place of all that there were a moment ago.
+    return _recalled(question, environ, view, root)
+
+
+def _recalled(question: str, environ: Mapping[str, str], view: View | None, root: str) -> Recalled:
     reasons: list[str] = []
     for path, content in _contents(question, environ):
         kept = witness.decoded(content)
