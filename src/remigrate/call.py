@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from remigrate import console
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from remigrate.load import Cache
     from remigrate.options import Configuration, Options
+
+_Found = TypeVar("_Found")
 
 
 class Call(NamedTuple):
@@ -37,6 +39,15 @@ def disk_cache(call: Call) -> Cache:
     from remigrate.memory import NoCache
 
     return NoCache()
+
+
+def told(
+    call: Call, found: _Found, as_json: Callable[[_Found], str], as_text: Callable[..., str]
+) -> str:
+    """A result in the form that was asked for; `as_text(found, paint, verbose=…)`."""
+    if call.options.reset_format == "json":
+        return as_json(found)
+    return as_text(found, paint(call), verbose=call.options.verbose)
 
 
 def paint(call: Call) -> Callable[[str, str], str]:

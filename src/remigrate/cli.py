@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from remigrate import __version__, arguments, console, errors, git
-from remigrate.call import Call, disk_cache, paint
+from remigrate.call import Call, disk_cache, paint, told
 from remigrate.options import Options, from_file, merged
 
 if TYPE_CHECKING:
@@ -258,10 +258,7 @@ def _reset(call: Call) -> int:
         repository = git.open_repository(options.path, call.environ)
         found = flow.run(repository, options, call.environ, disk_cache(call), call.say)
         call.say.done()
-        if options.reset_format == "json":
-            text = reset_json.render(found)
-        else:
-            text = reset_text.render(found, paint(call), verbose=options.verbose)
+        text = told(call, found, reset_json.render, reset_text.render)
         call.say.result(text, options.output)
     return flow.exit_code(found, options)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from remigrate import ending, errors, git
-from remigrate.call import disk_cache, paint
+from remigrate.call import disk_cache, paint, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,10 +24,8 @@ def _status(call: Call) -> int:
     found = flow.status(repository, options, call.environ, cache)
     back = flow.way_back(repository, options, found, cache)
     call.say.done()
-    if options.reset_format == "json":
-        text = db_json.render(found)
-    else:
-        text = db_text.render(found, paint(call), options.verbose)
+    text = told(call, found, db_json.render, db_text.render)
+    if options.reset_format != "json":
         text += db_text.way_back(back, paint(call))
     call.say.result(text, options.output)
     return flow.exit_code(found, check_pending=options.check)
@@ -57,10 +55,7 @@ def _restore(call: Call) -> int:
         repository = git.open_repository(options.path, call.environ)
         found = restore.run(repository, options, call.environ, disk_cache(call), call.say)
         call.say.done()
-    if options.reset_format == "json":
-        text = restore_json.render(found)
-    else:
-        text = restore_text.render(found, paint(call), options.verbose)
+    text = told(call, found, restore_json.render, restore_text.render)
     call.say.result(text, options.output)
     return errors.OK
 
@@ -74,10 +69,7 @@ def _sync(call: Call) -> int:
         repository = git.open_repository(options.path, call.environ)
         found = sync.run(repository, options, call.environ, disk_cache(call), call.say)
         call.say.done()
-        if options.reset_format == "json":
-            text = sync_json.render(found)
-        else:
-            text = sync_text.render(found, paint(call), options.verbose)
+        text = told(call, found, sync_json.render, sync_text.render)
         call.say.result(text, options.output)
     return sync.exit_code(found)
 

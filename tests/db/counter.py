@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 
 from remigrate.servers import Config, beside
 from tests.cli.project import Ran
-from tests.db.test_status import Stall
+from tests.db.test_status import Stall, begun
 
 _SCHEMAS = Path(__file__).parents[2] / "src/remigrate/schemas"
 _QUOTES = {"sqlite": '"', "postgresql": '"', "mysql": "`"}
@@ -177,14 +177,7 @@ def validator(name: str) -> Draft202012Validator:
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work tree of a counter, to be copied."""
     path = tmp_path_factory.mktemp("shelf") / "counter"
-    stall = Stall.open(path)
-    assert isinstance(stall, Stall)
-    stall.migration_of("shop", "0002_price", ("shop", "0001_initial"))
-    stall.migration_of("shop", "0003_stock", ("shop", "0002_price"))
-    stall.write("orders/__init__.py")
-    stall.write("orders/migrations/__init__.py")
-    stall.migration_of("orders", "0001_initial", ("shop", "0002_price"))
-    stall.commit()
+    begun(path).commit()
     return path
 
 

@@ -1,20 +1,50 @@
-"""A server that can be killed, and started again on the same data."""
+"""Clients and servers that are killed, and servers that are started again on the same data."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from remigrate import server_home, server_kinds, servers
-from tests.db.counter import Counter
+from tests.db.counter import THOROUGH, Counter
+
+_Read = TypeVar("_Read")
+
+
+MOMENTS = range(20 if THOROUGH else 1)
+
+
+def at_some_moment(
+    counter: Counter, running: subprocess.Popen[bytes], writing: tuple[float, float]
+) -> None:
+    """One of the writing, so many seconds after the backup; when there is time for many, often any."""
+    kept = len(counter.kept())
+    if THOROUGH and random.random() < 0.4:
+        time.sleep(random.uniform(0, 4))
+        return
+    while running.poll() is None and len(counter.kept()) == kept:
+        time.sleep(0.01)
+    time.sleep(random.uniform(*writing))
+
+
+def settled(read: Callable[[], _Read]) -> _Read:
+    """What is read when whoever is left of a killed client has ended."""
+    before = None
+    while (now := read()) != before:
+        before = now
+        time.sleep(0.3)
+    return now
 
 
 class Mortal:
-    """A server that can be killed, and started again on the same data."""
+    """Clients and servers that are killed, and servers that are started again on the same data."""
 
     def __init__(self, server: servers.Server) -> None:
         self.config = server.config

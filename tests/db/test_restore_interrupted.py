@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.cli.project import BIN, Ran
 from tests.db.counter import THOROUGH, Counter, taking_turns
-from tests.db.mortal import Mortal
+from tests.db.mortal import MOMENTS, Mortal, at_some_moment, settled
 
-MOMENTS = range(20 if THOROUGH else 1)
+_WRITING = (0.2, 0.8)
+"""Seconds after the backup between which it is done."""
+
 PARTS = ("rows", "dump") if THOROUGH else ("rows",)
 MANY = 1500
 _AT = "2026-03-29 01:59:59.000001"
@@ -41,25 +40,6 @@ def _started(counter: Counter, folder: Path, part: str) -> subprocess.Popen[byte
     )
 
 
-def _at_some_moment(counter: Counter, running: subprocess.Popen[bytes], kept: int) -> None:
-    """One of the writing, which comes after the backup; when there is time for many, often any."""
-    if THOROUGH and random.random() < 0.4:
-        time.sleep(random.uniform(0, 4))
-        return
-    while running.poll() is None and len(counter.kept()) == kept:
-        time.sleep(0.01)
-    time.sleep(random.uniform(0.2, 0.8))
-
-
-def _settled(counter: Counter) -> dict[str, list[Any]]:
-    """All that is there when the server has noticed that its client is gone."""
-    before = None
-    while (now := counter.content()) != before:
-        before = now
-        time.sleep(0.3)
-    return now
-
-
 @taking_turns("counter", "sqlite")
 @pytest.mark.parametrize("part", PARTS)
 def test_a_client_that_is_killed_leaves_all_or_nothing(counter: Counter, part: str) -> None:
@@ -73,9 +53,9 @@ def test_a_client_that_is_killed_leaves_all_or_nothing(counter: Counter, part: s
     spoiled, outcomes = counter.content(), []
     for _ in MOMENTS:
         with _started(counter, folder, part) as running:
-            _at_some_moment(counter, running, len(counter.kept()))
+            at_some_moment(counter, running, _WRITING)
             running.kill()
-        found = _settled(counter)
+        found = settled(counter.content)
         assert found in (spoiled, whole)
         outcomes.append(found == whole)
         if found == whole and part == "rows":
@@ -108,7 +88,7 @@ def test_a_server_that_is_killed_has_all_or_nothing(
             _spoil(counter)
         spoiled = counter.content()
         with _started(counter, folder, part) as running:
-            _at_some_moment(counter, running, len(counter.kept()))
+            at_some_moment(counter, running, _WRITING)
             server.kill()
             _, said = running.communicate()
         ran = Ran(running.returncode, "", said.decode())

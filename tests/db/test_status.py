@@ -74,17 +74,23 @@ _SCHEMAS = Path(__file__).parents[2] / "src/remigrate/schemas"
 SCHEMA = Draft202012Validator(json.loads((_SCHEMAS / "db-status-v1.json").read_text()))
 
 
-@pytest.fixture
-def stall(tmp_path: Path) -> Stall:
-    """Three migrations in a row, and an app beside it that depends on the second one."""
-    stall = Stall.open(tmp_path / "stall")
+def begun(path: Path) -> Stall:
+    """Three migrations in a row, and an app beside it that depends on the second one; nothing of it
+    is installed or committed yet."""
+    stall = Stall.open(path)
     assert isinstance(stall, Stall)
-    stall.settings('INSTALLED_APPS += ["orders"]\n')
     stall.migration_of("shop", "0002_price", ("shop", "0001_initial"))
     stall.migration_of("shop", "0003_stock", ("shop", "0002_price"))
     stall.write("orders/__init__.py")
     stall.write("orders/migrations/__init__.py")
     stall.migration_of("orders", "0001_initial", ("shop", "0002_price"))
+    return stall
+
+
+@pytest.fixture
+def stall(tmp_path: Path) -> Stall:
+    stall = begun(tmp_path / "stall")
+    stall.settings('INSTALLED_APPS += ["orders"]\n')
     stall.commit()
     return stall
 

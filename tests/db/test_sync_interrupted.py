@@ -4,18 +4,18 @@ wholly old or wholly new."""
 from __future__ import annotations
 
 import json
-import random
 import subprocess
 import sys
-import time
 
 import pytest
 
 from tests.cli.project import BIN, Ran
 from tests.db.counter import THOROUGH, Counter, taking_turns
-from tests.db.mortal import Mortal
+from tests.db.mortal import MOMENTS, Mortal, at_some_moment, settled
 
-MOMENTS = range(20 if THOROUGH else 1)
+_WRITING = (0.3, 0.9)
+"""Seconds after the backup between which it is done."""
+
 CLIENTS = range(50 if THOROUGH else 5)
 NEW = [("shop", name) for name in ("0001_initial", "0002_price", "0003_stock")]
 """The app beside it has nothing to show that its only migration has run."""
@@ -57,16 +57,6 @@ def _started(counter: Counter) -> subprocess.Popen[bytes]:
     )
 
 
-def _at_some_moment(counter: Counter, running: subprocess.Popen[bytes], kept: int) -> None:
-    """One of the writing, which comes after the backup; when there is time for many, often any."""
-    if THOROUGH and random.random() < 0.4:
-        time.sleep(random.uniform(0, 4))
-        return
-    while running.poll() is None and len(counter.kept()) == kept:
-        time.sleep(0.01)
-    time.sleep(random.uniform(0.3, 0.9))
-
-
 @pytest.fixture
 def built(counter: Counter) -> Counter:
     counter.do("DELETE FROM django_migrations")
@@ -80,12 +70,9 @@ def test_a_client_that_is_killed_leaves_all_or_nothing(built: Counter) -> None:
     for _ in MOMENTS:
         old = _in_disorder(built)
         with _started(built) as running:
-            _at_some_moment(built, running, len(built.kept()))
+            at_some_moment(built, running, _WRITING)
             running.kill()
-        before = None
-        while (found := _rows(built)) != before:  # until whoever is left has ended
-            before = found
-            time.sleep(0.3)
+        found = settled(lambda: _rows(built))
         assert found in (old, NEW)
         outcomes.append(found == NEW)
     if THOROUGH:
@@ -105,7 +92,7 @@ def test_a_server_that_is_killed_has_all_or_nothing(mortal: tuple[Mortal, Counte
         server.last(counter)
         old = _in_disorder(counter)
         with _started(counter) as running:
-            _at_some_moment(counter, running, len(counter.kept()))
+            at_some_moment(counter, running, _WRITING)
             server.kill()
             out, said = running.communicate()
         ran = Ran(running.returncode, out.decode(), said.decode())

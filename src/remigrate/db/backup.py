@@ -1,28 +1,19 @@
-"""The flow of ``remigrate db backup``: rows, migration files and dumps, in a folder of their own.
-
-It is made under another name, and gets its own when all is in it: one that was killed half-way is
-never taken for a backup, and is removed by the next one.
-"""
+"""The flow of ``remigrate db backup``: rows, migration files and dumps, in a folder of its own."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import itertools
 import json
 import os
 import re
-import shutil
 import tarfile
-import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from remigrate import __version__, check, git
 from remigrate.db import flow, manifest, mysql, postgresql, reached, sqlite, tools
+from remigrate.db.folder import made, new, put
 from remigrate.db.manifest import File, Kept, Manifest
 from remigrate.errors import EnvironmentFailure, RepositoryFailure, UsageFailure
-from remigrate.reset.lock import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -47,11 +38,8 @@ if TYPE_CHECKING:
             """Put the dump in the file `path` in the place of what is there."""
 
 
-HOME = ".remigrate"
-FOLDER = f"{HOME}/backups"
 PARTS = ("rows", "files", "dump")
 VENDORS: Mapping[str, Vendor] = {"sqlite": sqlite, "postgresql": postgresql, "mysql": mysql}
-_PARTIAL = ".partial-"
 _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,60}")
 
 
@@ -109,7 +97,7 @@ def take(
     if {"rows", "dump"} & set(wanted.parts):
         on, databases = seen or look(repository, options, environ, cache, say, wanted.aliases)
         _demand_all(databases, wanted)
-    with _made(repository.top) as making:
+    with made(repository.top) as making:
         kept = []
         for database in databases:
             say.progress(f"keeping {database.alias} ({database.place}) …")
@@ -124,7 +112,7 @@ def take(
             tuple(kept),
             tuple(_files(making.path)),
         )
-        _put(making.path, manifest.NAME, manifest.written(found))
+        put(making.path, manifest.NAME, manifest.written(found))
         return Backup(making.finish(), found)
 
 
@@ -183,132 +171,16 @@ def _commit(repository: Repository) -> str | None:
     return None
 
 
-# The folder
-
-
-class _Making(NamedTuple):
-    path: str
-    """Absolute, under its temporary name."""
-    made: str
-    top: str
-
-    def finish(self) -> str:
-        """Give it its name, from the top; what is in it is on the disk by then."""
-        for inner, _, names in os.walk(self.path, topdown=False):
-            for name in (*names, ""):
-                _sync(os.path.join(inner, name))
-        stamp = self.made.replace("-", "").replace(":", "")
-        for number in itertools.count(1):
-            name = f"{FOLDER}/{stamp}{f'-{number}' if number > 1 else ''}"
-            try:
-                os.rename(self.path, os.path.join(self.top, name))
-                break
-            except OSError as error:
-                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # one of that second
-                    raise
-        _sync(os.path.join(self.top, FOLDER))
-        return name
-
-
-@contextmanager
-def _made(top: str) -> Iterator[_Making]:
-    """A folder for a backup, removed unless it was finished."""
-    try:
-        home = _home(top)
-        path = os.path.join(home, f"{_PARTIAL}{os.getpid()}-{os.urandom(4).hex()}")
-        with _locked(home):
-            _remove_killed(home)
-            os.mkdir(path, 0o700)
-            lock = os.open(path, os.O_RDONLY)
-            fcntl.flock(lock, fcntl.LOCK_EX)  # gone with us, however we end
-        try:
-            yield _Making(path, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), top)
-        finally:
-            os.close(lock)
-            shutil.rmtree(path, ignore_errors=True)
-    except OSError as error:
-        raise EnvironmentFailure(
-            f"the backup cannot be written: {words(error)}",
-            f"Nothing of it was left. Make {FOLDER} a place with room that you may write to.",
-        ) from error
-
-
-@contextmanager
-def _locked(folder: str) -> Iterator[None]:
-    """Nobody else tidies up meanwhile."""
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
-
-
-def _home(top: str) -> str:
-    home = os.path.join(top, HOME)
-    for folder in (home, os.path.join(top, FOLDER)):
-        with suppress(FileExistsError):
-            os.mkdir(folder, 0o700)
-        if os.path.islink(folder) or not os.path.isdir(folder):
-            raise NotADirectoryError(20, "it must be a folder, and no link", folder)
-    with suppress(FileExistsError):
-        _put(home, ".gitignore", b"*\n")
-    return folder
-
-
-def _remove_killed(home: str) -> None:
-    """What killed runs have left; whoever is still at work holds the lock."""
-    for name in os.listdir(home):
-        path = os.path.join(home, name)
-        if not name.startswith(_PARTIAL) or os.path.islink(path):
-            continue
-        with suppress(OSError):
-            lock = os.open(path, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path)
-            finally:
-                os.close(lock)
-
-
-def _put(folder: str, name: str, content: bytes) -> None:
-    with os.fdopen(_new(folder, name), "wb") as file:
-        file.write(content)
-
-
-def _new(folder: str, name: str) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    return os.open(os.path.join(folder, name), flags, 0o600)
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _files(folder: str) -> Iterator[File]:
-    for inner, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            yield manifest.described(folder, os.path.relpath(os.path.join(inner, name), folder))
-
-
-# What is in it
-
-
 def _keep(folder: str, database: Reached, on: Ground, parts: Collection[str]) -> Kept:
     inner = _folder_of(folder, database.alias)
     rows = dump = tool = None
     if "rows" in parts and database.rows is not None:
         rows = f"{inner}/rows.json"
-        _put(folder, rows, _json_of_rows(database))
+        put(folder, rows, _json_of_rows(database))
     if "dump" in parts:
         vendor = VENDORS[database.vendor]
         dump = f"{inner}/{vendor.FILE}"
-        target = _new(folder, dump)
+        target = new(folder, dump)
         try:
             tool = vendor.dump(database, on, target)
         finally:
@@ -338,7 +210,7 @@ def _json_of_rows(database: Reached) -> bytes:
 def _keep_migrations(folder: str, top: str, folders: Sequence[str]) -> None:
     """All files in the folders of migrations, but byte code."""
     with (
-        os.fdopen(_new(folder, manifest.MIGRATIONS), "wb") as file,
+        os.fdopen(new(folder, manifest.MIGRATIONS), "wb") as file,
         tarfile.open(fileobj=file, mode="w") as tar,
     ):
         for path in migration_files(top, folders):
@@ -366,3 +238,10 @@ def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     return member
+
+
+def _files(folder: str) -> Iterator[File]:
+    for inner, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            yield manifest.described(folder, os.path.relpath(os.path.join(inner, name), folder))

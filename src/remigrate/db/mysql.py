@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from remigrate.db import restoring, tools
+from remigrate.db.reached import is_mariadb
 from remigrate.errors import EnvironmentFailure
 
 if TYPE_CHECKING:
@@ -31,13 +32,12 @@ _END = b"-- Dump completed"
 
 def dump(database: Reached, on: Ground, target: int) -> str:
     """Write a dump to the descriptor `target`; what made it. Raises `EnvironmentFailure`."""
-    is_mariadb = "mariadb" in database.version.lower()
     names = ["mariadb-dump", "mysqldump"]
-    tool = tools.find(names if is_mariadb else names[::-1], "mysql", on)
+    tool = tools.find(names if database.is_mariadb else names[::-1], "mysql", on)
     words = [*_where(tool, database, on), *_DUMP]
-    if not _is_mariadb(tool):
+    if not is_mariadb(tool.version):
         words.append("--set-gtid-purged=OFF")
-        words += ["--column-statistics=0"] if is_mariadb else []
+        words += ["--column-statistics=0"] if database.is_mariadb else []
     tools.run(tool, [*words, database.name], database, on, "MYSQL_PWD", target=target)
     if not _is_whole(target):
         raise EnvironmentFailure(
@@ -58,9 +58,8 @@ def load(database: Reached, on: Ground, path: str) -> None:
     It is loaded beside it first. Raises `EnvironmentFailure` where what is no table stands in the
     way, in either of them.
     """
-    is_mariadb = "mariadb" in database.version.lower()
     names = ["mariadb", "mysql"]
-    tool = tools.find(names if is_mariadb else names[::-1], "mysql", on)
+    tool = tools.find(names if database.is_mariadb else names[::-1], "mysql", on)
     room = f"remigrate_{hashlib.sha256(database.name.encode()).hexdigest()[:12]}"
     words = [*_where(tool, database, on), "--default-character-set=utf8mb4", "--binary-mode"]
     words += ["--max-allowed-packet=1G", room]
@@ -74,10 +73,6 @@ def load(database: Reached, on: Ground, path: str) -> None:
         with suppress(EnvironmentFailure):  # a server that is gone; the next restore drops it
             restoring.drop_room(on, database, room)
         raise
-
-
-def _is_mariadb(tool: Tool) -> bool:
-    return "mariadb" in tool.version.lower()
 
 
 def _where(tool: Tool, database: Reached, on: Ground) -> list[str]:
@@ -127,7 +122,7 @@ def encryption(tool: Tool, database: Reached, on: Ground) -> list[str]:
         _demand_here(database, on, f"ssl {key}")
     words = [f"{_FILES[key]}={value}" for key, value in named.items()]
     mode = str(database.options.get("ssl_mode") or "").upper()
-    if not _is_mariadb(tool):
+    if not is_mariadb(tool.version):
         return [*words, f"--ssl-mode={mode}"] if mode else words
     if not database.encrypted:
         return ["--skip-ssl"]

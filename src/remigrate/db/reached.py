@@ -39,15 +39,23 @@ class Reached(NamedTuple):
     user: str
     password: str
     options: Mapping[str, Any]
-    charset: str
-    collation: str
     encrypted: bool | None
     """Whether the project's own connection is; None where that was not asked."""
+
+    @property
+    def is_mariadb(self) -> bool:
+        """And not MySQL, which Django calls it."""
+        return is_mariadb(self.version)
 
     @property
     def server(self) -> str:
         """Vendor and version, as in ``postgresql 15.18``."""
         return f"{self.vendor} {self.version}".strip()
+
+
+def is_mariadb(version: str) -> bool:
+    """Whether a server, or a program, that says this of itself is MariaDB's."""
+    return "mariadb" in version.lower()
 
 
 def ask(there: runtime.Place, aliases: Collection[str]) -> tuple[Reached, ...]:
@@ -86,7 +94,7 @@ def _read(data: dict[str, Any]) -> tuple[list[str], list[tuple[Reached, str]]]:
 
 def _reached(found: Any) -> Reached:
     words = ("alias", "vendor", "version", "place", "name", "path", "host", "port", "user",
-             "password", "charset", "collation")  # fmt: skip
+             "password")  # fmt: skip
     rows, encrypted = found["rows"], found["encrypted"]
     return Reached(
         **{word: str(found[word]) for word in words},

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from remigrate import check
 from remigrate.db import backup, manifest, reached, restoring
+from remigrate.db.folder import FOLDER
 from remigrate.errors import EnvironmentFailure, RepositoryFailure, UsageFailure
 from remigrate.reset import writing
 from remigrate.reset.file_change import FileChange
@@ -120,7 +121,7 @@ def run(
 
 def _folder(name: str, top: str) -> str:
     """A path, from here or from the top, or the name of a backup of this work tree."""
-    places = (name, os.path.join(top, name), os.path.join(top, backup.FOLDER, name))
+    places = (name, os.path.join(top, name), os.path.join(top, FOLDER, name))
     return next(filter(os.path.isdir, places), name)
 
 
@@ -171,7 +172,7 @@ def _change(folder: str, now: Reached, kept: Kept, parts: set[str]) -> Change:
 
 def _demand_same(now: Reached, kept: Kept) -> None:
     name = now.name or os.path.basename(now.path)
-    if now.vendor != kept.vendor or _is_mariadb(now.version) != _is_mariadb(kept.version):
+    if now.vendor != kept.vendor or now.is_mariadb != reached.is_mariadb(kept.version):
         raise UsageFailure(
             f"the backup of {kept.alias} is one of {kept.vendor} {kept.version}, and the database "
             f"is {now.server}",
@@ -183,10 +184,6 @@ def _demand_same(now: Reached, kept: Kept) -> None:
             f"to {name}",
             "Name settings that lead to that one: --settings.",
         )
-
-
-def _is_mariadb(version: str) -> bool:
-    return "mariadb" in version.lower()
 
 
 def rows_in(folder: str, path: str) -> tuple[Row, ...]:

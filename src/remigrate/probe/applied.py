@@ -61,8 +61,7 @@ def status(probe: Any, data: dict[str, Any]) -> dict[str, Any]:
         "aliases": sorted(probe.own_databases),
         "databases": [
             _database(probe, alias, config)
-            for alias, config in probe.own_databases.items()
-            if config.get("ENGINE") and (not data["aliases"] or alias in data["aliases"])
+            for alias, config in live.asked(probe.own_databases, data["aliases"]).items()
         ],
     }
 

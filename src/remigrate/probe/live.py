@@ -66,6 +66,15 @@ def prepared(config: dict[str, Any], mode: str = "ro", patience: int = _PATIENCE
     return found
 
 
+def asked(databases: dict[str, Any], aliases: list[str]) -> dict[str, Any]:
+    """Those of the settings that have an engine; without `aliases`, all of them."""
+    return {
+        alias: config
+        for alias, config in databases.items()
+        if config.get("ENGINE") and (not aliases or alias in aliases)
+    }
+
+
 def version(connection: Any) -> str:
     """Of the server."""
     if connection.vendor == "sqlite":

@@ -7,12 +7,11 @@ A part of the probe, the last one; see `script`. One command, which only reads:
   answers
     aliases     [alias] of the settings
     databases   [{alias, vendor, version, place, missing, failed, rows, name, host, port, user,
-                password, options, path, charset, collation, encrypted}]
+                password, options, path, encrypted}]
                 vendor, version, place, missing, failed: as "status" has them
                 rows: [[id, app, name, applied]] as `recorded` reads them; null without that table
                 name: what the server calls the database; path: of SQLite's file, absolute
                 host, port, user, password, options: as the settings have them
-                charset, collation: of a database of MySQL
                 encrypted: whether the connection is; null where that was not asked
 """
 
@@ -34,8 +33,7 @@ def reach(probe: Any, data: dict[str, Any]) -> dict[str, Any]:
         "aliases": sorted(probe.own_databases),
         "databases": [
             _database(probe, alias, config)
-            for alias, config in probe.own_databases.items()
-            if config.get("ENGINE") and (not data["aliases"] or alias in data["aliases"])
+            for alias, config in live.asked(probe.own_databases, data["aliases"]).items()
         ],
     }
 
@@ -45,8 +43,7 @@ def _database(probe: Any, alias: str, config: dict[str, Any]) -> dict[str, Any]:
         **{"alias": alias, "vendor": "", "version": "", "place": live.place(config)},
         **{"missing": False, "failed": "", "rows": None, "name": "", "path": ""},
         **{key: str(config.get(key.upper()) or "") for key in ("host", "port", "user", "password")},
-        **{"options": config.get("OPTIONS") or {}, "charset": "", "collation": ""},
-        "encrypted": None,
+        **{"options": config.get("OPTIONS") or {}, "encrypted": None},
     }
     try:
         found["vendor"] = scratch.vendor(config)
@@ -75,11 +72,11 @@ def _about_postgresql(cursor: Any) -> dict[str, Any]:
 
 
 def _about_mysql(cursor: Any) -> dict[str, Any]:
-    cursor.execute("SELECT DATABASE(), @@character_set_database, @@collation_database")
-    name, charset, collation = cursor.fetchone()
+    cursor.execute("SELECT DATABASE()")
+    (name,) = cursor.fetchone()
     cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
     encrypted = any(value for _, value in cursor.fetchall())
-    return {"name": name, "charset": charset, "collation": collation, "encrypted": encrypted}
+    return {"name": name, "encrypted": encrypted}
 
 
 def _about_others(cursor: Any) -> dict[str, Any]:

@@ -69,9 +69,7 @@ def recreate(probe: Any, data: dict[str, Any]) -> dict[str, Any]:
 
 def recreation(probe: Any, data: dict[str, Any]) -> dict[str, Any]:
     """The answer to "recreation"."""
-    databases = {
-        alias: config for alias, config in probe.own_databases.items() if config.get("ENGINE")
-    }
+    databases = live.asked(probe.own_databases, [])
     alias = data["alias"] or (next(iter(databases)) if len(databases) == 1 else None)
     found: dict[str, Any] = {
         **{"aliases": sorted(databases), "alias": alias, "vendor": "", "server": "", "place": ""},

@@ -173,6 +173,13 @@ def visit(config: Config, database: str | None) -> Iterator[Any]:
         connection.close()
 
 
+def collation(cursor: Any) -> str:
+    """The words for a database of MySQL that is made like the one of `cursor`."""
+    cursor.execute("SELECT @@character_set_database, @@collation_database")
+    charset, name = cursor.fetchone()
+    return f"CHARACTER SET {charset} COLLATE {name}"
+
+
 def quoted(name: str, mark: str) -> str:
     return mark + name.replace(mark, mark * 2) + mark
 
@@ -343,11 +350,8 @@ class _MySQLCopy:
 
     def _make_database(self) -> None:
         self._in(self._old)
-        [[charset, collation]] = self._asked(
-            "SELECT @@character_set_database, @@collation_database"
-        )
-        name = quoted(self._new, "`")
-        self._do(f"CREATE DATABASE {name} CHARACTER SET {charset} COLLATE {collation}")
+        words = collation(self._cursor)
+        self._do(f"CREATE DATABASE {quoted(self._new, '`')} {words}")
 
     def _triggers(self) -> list[str]:
         """Of several for one event the order counts."""

@@ -37,11 +37,9 @@ def make_room(config: dict[str, Any], name: str) -> None:
     with _opened(config) as (connection, cursor, here):
         demand_atomic(live.version(connection))
         _demand_tables(cursor, here)
-        cursor.execute("SELECT @@character_set_database, @@collation_database")
-        charset, collation = cursor.fetchone()
-        cursor.execute(f"DROP DATABASE IF EXISTS {_quoted(name)}")
-        words = f"CHARACTER SET {charset} COLLATE {collation}"
-        cursor.execute(f"CREATE DATABASE {_quoted(name)} {words}")
+        words = scratch.collation(cursor)
+        cursor.execute(f"DROP DATABASE IF EXISTS {scratch.quoted(name, '`')}")
+        cursor.execute(f"CREATE DATABASE {scratch.quoted(name, '`')} {words}")
 
 
 def swap(config: dict[str, Any], name: str, patience: int) -> None:
@@ -53,20 +51,20 @@ def swap(config: dict[str, Any], name: str, patience: int) -> None:
         for database in (here, name):
             _demand_tables(cursor, database)
         old = f"{name}_old"
-        cursor.execute(f"DROP DATABASE IF EXISTS {_quoted(old)}")
-        cursor.execute(f"CREATE DATABASE {_quoted(old)}")
+        cursor.execute(f"DROP DATABASE IF EXISTS {scratch.quoted(old, '`')}")
+        cursor.execute(f"CREATE DATABASE {scratch.quoted(old, '`')}")
         moves = [*_moves(cursor, here, old), *_moves(cursor, name, here)]
         cursor.execute(f"SET SESSION lock_wait_timeout = {int(patience)}")
         cursor.execute(f"RENAME TABLE {', '.join(moves)}")
         for each in (name, old):
-            cursor.execute(f"DROP DATABASE {_quoted(each)}")
+            cursor.execute(f"DROP DATABASE {scratch.quoted(each, '`')}")
 
 
 def drop_room(config: dict[str, Any], name: str) -> None:
     """Drop what `make_room` made."""
     with _opened(config) as (_, cursor, _here):
         for each in (name, f"{name}_old"):
-            cursor.execute(f"DROP DATABASE IF EXISTS {_quoted(each)}")
+            cursor.execute(f"DROP DATABASE IF EXISTS {scratch.quoted(each, '`')}")
 
 
 @contextlib.contextmanager
@@ -102,8 +100,5 @@ def _moves(cursor: Any, old: str, new: str) -> Iterator[str]:
         "SELECT table_name FROM information_schema.tables WHERE table_schema = %s", [old]
     )
     for (table,) in cursor.fetchall():
-        yield f"{_quoted(old)}.{_quoted(table)} TO {_quoted(new)}.{_quoted(table)}"
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
+        moved = [f"{scratch.quoted(each, '`')}.{scratch.quoted(table, '`')}" for each in (old, new)]
+        yield " TO ".join(moved)

@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NAME = "sync"
-_COLLATION = "SELECT @@character_set_database, @@collation_database"
 
 
 def answer(probe: Any, command: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -76,14 +75,15 @@ def walk(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     try:
         with live.opened(own) as connection:
             schema = catalogue.schema(connection)
-            text = _first(connection, _COLLATION) if connection.vendor == "mysql" else None
+            with connection.cursor() as cursor:
+                words = scratch.collation(cursor) if connection.vendor == "mysql" else ""
     except Exception as error:  # noqa: BLE001 # a driver has its own kinds
         return {"needs": None, "failed": script.Failures(probe).message(error)}
     databases.make(_NAME)
     connection = databases.open(_NAME)
-    if text:  # what a column is made with where nobody says so
+    if words:  # what a column is made with where nobody says so
         with connection.cursor() as cursor:
-            cursor.execute("ALTER DATABASE CHARACTER SET {} COLLATE {}".format(*text))
+            cursor.execute(f"ALTER DATABASE {words}")
     found = walking.walk(probe, connection, map(tuple, data["rows"]))
     return {
         **found,
@@ -93,12 +93,6 @@ def walk(probe: Any, data: Mapping[str, Any]) -> dict[str, Any]:
         "digest": _digest(schema),
         "compared": catalogue.schema(connection)["version"],
     }
-
-
-def _first(connection: Any, query: str) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return cursor.fetchone()
 
 
 def _digest(schema: dict[str, Any]) -> str:

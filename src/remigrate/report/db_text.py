@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from remigrate.report.escape import visible
-from remigrate.report.words import counted, dotted
+from remigrate.report.words import counted, cut, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from remigrate.db.standing import Lag, Name, Row
 
     Paint = Callable[[str, str], str]
-
-MOST = 10
-"""Names of one kind; the rest is counted."""
 
 
 def render(databases: Sequence[Database], paint: Paint, verbose: bool = False) -> str:
@@ -27,10 +24,10 @@ def render(databases: Sequence[Database], paint: Paint, verbose: bool = False) -
     return "\n".join("".join(f"{line}\n" for line in page.database(each)) for each in databases)
 
 
-def title(found: Database, paint: Paint) -> str:
+def title(alias: str, server: str, place: str, paint: Paint) -> str:
     """Which database it is."""
-    server = f"{found.server}, " if found.server else ""
-    return paint(visible(found.alias), "bold") + f"  {server}{visible(found.place)}"
+    kind = f"{server}, " if server else ""
+    return f"{paint(visible(alias), 'bold')}  {kind}{visible(place)}"
 
 
 def way_back(found: Return | None, paint: Paint) -> str:
@@ -51,7 +48,7 @@ class _Page:
         self._paint, self._verbose = paint, verbose
 
     def database(self, found: Database) -> Iterable[str]:
-        yield title(found, self._paint)
+        yield title(found.alias, found.server, found.place, self._paint)
         if found.missing:
             yield self._line("!", "yellow", "there is no such database yet; `migrate` makes it")
             return
@@ -112,10 +109,8 @@ class _Page:
         plural = noun if noun in ("pending", "out of order") else ""
         title = f"{len(listed):,} {plural}" if plural else counted(len(listed), noun)
         yield self._line(sign, color, f"{title}: {way}")
-        shown = listed if self._verbose else listed[:MOST]
-        yield from (f"      {name}" for name in shown)
-        if len(listed) > len(shown):
-            yield f"      … and {len(listed) - len(shown):,} more (--verbose lists all)"
+        shown, rest = cut(listed, self._verbose)
+        yield from (f"      {name}" for name in (*shown, *rest))
 
     def _line(self, sign: str, color: str, text: str) -> str:
         return f"  {self._paint(sign, color)} {text}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from remigrate.report.db_text import title
 from remigrate.report.escape import visible
-from remigrate.report.words import counted
+from remigrate.report.words import counted, cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,7 +22,10 @@ SHOWN = 5
 
 def would(found: Found, paint: Paint, verbose: bool = False) -> str:
     """What would go, and how to have it done."""
-    lines = [_head(found, paint), *_contents(found, paint, verbose)]
+    lines = [
+        _head(found, paint),
+        *_contents(found, paint, verbose),
+    ]
     first = "It would be made" if found.missing else "It would be dropped and made anew"
     lines.append(f"  {first}, and then: migrate ({counted(found.plan, 'migration')})")
     lines += ["", f"{paint('Nothing was done.', 'bold')} To do it, add --apply"]
@@ -31,7 +35,10 @@ def would(found: Found, paint: Paint, verbose: bool = False) -> str:
 def done(found: Found, what: Done, paint: Paint) -> str:
     """What was done, and what comes next."""
     made = "made" if found.missing else "dropped and made anew"
-    lines = [_head(found, paint), f"  {paint('✓', 'green')} {made}, and migrated:"]
+    lines = [
+        _head(found, paint),
+        f"  {paint('✓', 'green')} {made}, and migrated:",
+    ]
     lines += [f"  {paint('|', 'dim')} {line}" for line in what.said.splitlines()]
     if what.backup:
         words = f"remigrate db restore {visible(what.backup)} --part dump --apply"
@@ -45,8 +52,7 @@ def done(found: Found, what: Done, paint: Paint) -> str:
 
 
 def _head(found: Found, paint: Paint) -> str:
-    server = f"{found.server}, " if found.server else ""
-    return f"{paint(visible(found.alias), 'bold')}  {server}{visible(found.where)}"
+    return title(found.alias, found.server, found.where, paint)
 
 
 def _contents(found: Found, paint: Paint, verbose: bool) -> Iterable[str]:
@@ -61,8 +67,6 @@ def _contents(found: Found, paint: Paint, verbose: bool) -> Iterable[str]:
     about = f"more than {rows:,} rows" if found.is_more else counted(rows, "row")
     noun = counted(len(tables), "table")
     yield f"  {paint('!', 'yellow')} {noun} with {about} would be gone" + ":" * bool(rows)
-    filled = [each for each in tables if each[1]]
-    shown = filled if verbose else filled[:SHOWN]
-    yield from (f"      {visible(name)}  {count:,}" for name, count in shown)
-    if len(filled) > len(shown):
-        yield f"      … and {len(filled) - len(shown):,} more (--verbose lists all)"
+    filled = [f"{visible(name)}  {count:,}" for name, count in tables if count]
+    shown, rest = cut(filled, verbose, SHOWN)
+    yield from (f"      {line}" for line in (*shown, *rest))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from remigrate.report.escape import visible
-from remigrate.report.words import counted
+from remigrate.report.words import counted, cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     Paint = Callable[[str, str], str]
 
-MOST = 10
-"""Names of one kind; the rest is counted."""
 _SIGNS = {"add": "+", "change": "~", "delete": "-"}
 
 
@@ -52,10 +50,8 @@ def _section(title: str, listed: Sequence[str], verbose: bool) -> Iterable[str]:
         yield f"  {title}: as they were"
         return
     yield f"  {title}: {counted(len(listed), 'change')}"
-    shown = listed if verbose else listed[:MOST]
-    yield from (f"      {each}" for each in shown)
-    if len(listed) > len(shown):
-        yield f"      … and {len(listed) - len(shown):,} more (--verbose lists all)"
+    shown, rest = cut(listed, verbose)
+    yield from (f"      {each}" for each in (*shown, *rest))
 
 
 def _ending(found: Restored) -> Iterable[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from remigrate.report.db_text import MOST, title
+from remigrate.report.db_text import title
 from remigrate.report.escape import visible
-from remigrate.report.words import counted, dotted, listed
+from remigrate.report.words import counted, cut, dotted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -45,7 +45,8 @@ class _Page:
         self._paint, self._verbose = paint, verbose
 
     def database(self, found: Synced) -> Iterable[str]:
-        yield title(found.database, self._paint)
+        database = found.database
+        yield title(database.alias, database.server, database.place, self._paint)
         if found.state == "missing":
             yield self._line("!", "yellow", "there is no such database yet; `migrate` makes it")
             return
@@ -87,10 +88,9 @@ class _Page:
 
     def _rows(self, sign: str, color: str, names: Iterable[str]) -> Iterable[str]:
         found = [visible(name) for name in names]
-        shown = found if self._verbose else found[:MOST]
+        shown, rest = cut(found, self._verbose)
         yield from (f"    {self._paint(f'{sign} {name}', color)}" for name in shown)
-        if len(found) > len(shown):
-            yield f"    {sign} … and {len(found) - len(shown):,} more (--verbose lists all)"
+        yield from (f"    {sign} {words}" for words in rest)
 
     def _ending(self, found: Synced) -> Iterable[str]:
         come = sum(len(each.insert) for each in found.verdicts)

@@ -18,6 +18,17 @@ def listed(items: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
 
 
+MOST = 10
+"""Names of one kind; the rest is counted."""
+
+
+def cut(names: Sequence[str], verbose: bool, most: int = MOST) -> tuple[Sequence[str], list[str]]:
+    """Those that are shown, and in words how many are not: nothing where all are."""
+    shown = names if verbose else names[:most]
+    left = len(names) - len(shown)
+    return shown, [f"… and {left:,} more (--verbose lists all)"] if left else []
+
+
 def dotted(name: tuple[str, str]) -> str:
     """App label and name of a migration as people write them."""
     return ".".join(name)
