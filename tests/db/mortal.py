@@ -24,7 +24,7 @@ MOMENTS = range(20 if THOROUGH else 1)
 def at_some_moment(
     counter: Counter, running: subprocess.Popen[bytes], writing: tuple[float, float]
 ) -> None:
-    """One of the writing, so many seconds after the backup; when there is time for many, often any."""
+    """One of the writing, so many seconds after the backup; of many, often any."""
     kept = len(counter.kept())
     if THOROUGH and random.random() < 0.4:
         time.sleep(random.uniform(0, 4))
