@@ -73,8 +73,9 @@ $(VENV)/.demo: pyproject.toml requirements/runtime.txt requirements/build.txt | 
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml requirements/dev.txt $(VENV)/.demo
+$(VENV)/.dev: pyproject.toml requirements/dev.txt tests/unmeasured.pth $(VENV)/.demo
 	$(PIP) install --require-hashes --requirement requirements/dev.txt
+	cp tests/unmeasured.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/_unmeasured.pth"
 	@touch $@
 
 # Where npm is missing the tests that need these are skipped, and fail in CI (REMIGRATE_REQUIRE).
