@@ -5,7 +5,8 @@ conflict, and then `migrate`, `makemigrations` and every test run stop with "Con
 detected; multiple leaf nodes in the migration graph", for everybody who pulls.
 
 How to fix: let the migration that has not landed depend on the one that has, and rename it so that
-the numbers follow the order; or, when both have been applied somewhere, add a merge migration with
+the numbers follow the order: `remigrate reset --strategy rebase` does both, and proves it. Or,
+when both have been applied somewhere, add a merge migration with
 `python manage.py makemigrations --merge`.
 """
 
@@ -44,6 +45,7 @@ def _conflict(facts: Facts, leaves: list[Key]) -> Finding:
     first, fork = _start_of_branch(facts, moved, kept)
     label = graph.apps[kept[0]].label
     path, line = graph.files[first].path, fork.line if fork else line_of(graph.files[first])
+    fix = _fix(facts, first, fork, (label, kept[1]))
     said = ", ".join(f"{leaf[1]}{_side(facts, leaf)}" for leaf in leaves)
     return Finding(
         CODE,
@@ -55,16 +57,14 @@ def _conflict(facts: Facts, leaves: list[Key]) -> Finding:
         line,
         f"{label} has {len(leaves)} leaves: {said}. Django stops `migrate`, `makemigrations` "
         "and every test run with “Conflicting migrations detected”.",
-        f'Put {first[1]} on top of {kept[1]}: in line {line} depend on `("{label}", "{kept[1]}")`; '
-        "or, when both were applied somewhere already: "
-        f"`python manage.py makemigrations --merge {label}`",
+        _hint(first[1], line, (label, kept[1]), fix),
         facts.names(*leaves),
         tuple(
             Related(graph.files[leaf].path, line_of(graph.files[leaf]), "the other leaf")
             for leaf in leaves
             if leaf not in (moved, first)
         ),
-        fix=_fix(facts, first, fork, (label, kept[1])),
+        fix=fix,
     )
 
 
@@ -73,6 +73,16 @@ def _fix(facts: Facts, first: Key, fork: Reference | None, onto: tuple[str, str]
     if fork is None or facts.side(first) != "new":
         return None
     return Fix((fork.label, fork.name), onto)
+
+
+def _hint(first: str, line: int, onto: tuple[str, str], fix: Fix | None) -> str:
+    label, kept = onto
+    command = f", or run `remigrate reset {label} --strategy rebase`" if fix else ""
+    return (
+        f'Put {first} on top of {kept}: in line {line} depend on `("{label}", "{kept}")`{command}; '
+        "or, when both were applied somewhere already: "
+        f"`python manage.py makemigrations --merge {label}`"
+    )
 
 
 def _side(facts: Facts, leaf: Key) -> str:
