@@ -12,6 +12,8 @@ from remigrate.errors import Failure, UsageFailure
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from remigrate.clock import Clock
+
 _CODES = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "dim": "2", "bold": "1"}
 
 
@@ -32,6 +34,7 @@ class Console:
         self._quiet = quiet
         self._moving = not quiet and err.isatty() and environ.get("TERM") != "dumb"
         self._passing = False
+        self._clock: Clock | None = None
         self.spoke = False
         """Whether anything was said that is not in the result."""
 
@@ -80,15 +83,21 @@ class Console:
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def progress(self, text: str) -> None:
-        """Show what takes so long, on a terminal. Goes away by itself when something is said."""
+        """Show what takes so long, on a terminal, and how long. Goes away by itself when something
+        is said."""
         if self._moving:
             self.done()
             self._passing = True  # first, as Ctrl-C may come at any moment
+            self._clock = _clock(self._err)
             self._err.write(text)
             self._err.flush()
+            self._clock.start()
 
     def done(self) -> None:
         """Take away what `progress` shows."""
+        if self._clock:
+            self._clock.stop()
+            self._clock = None
         if self._passing:
             self._err.write("\r\033[K")
             self._err.flush()
@@ -98,6 +107,12 @@ class Console:
         self.done()
         self.spoke = True
         self._err.write(f"{text}\n")
+
+
+def _clock(terminal: IO[str]) -> Clock:
+    from remigrate.clock import Clock  # what ends at once needs none
+
+    return Clock(terminal.fileno())
 
 
 def painted(text: str, color: str, on: bool) -> str:

@@ -159,6 +159,19 @@ def test_a_terminal_shows_that_much_is_being_read_and_then_no_more(
         assert f"files: {2000 if cold else 0} read" in terminal.shown
 
 
+def test_a_terminal_shows_how_long_it_takes(started: Project, tmp_path: Path) -> None:
+    go, slow = tmp_path / "go", tmp_path / "python"
+    slow.write_text(f"#!/bin/sh\nwhile ! [ -e {go} ]; do sleep 0.1; done\n")
+    slow.chmod(0o755)
+    terminal = Terminal(started, "db", "status", "--python", str(slow), "--settings", "shop")
+    terminal.until(" 3 s")
+    go.touch()
+    assert terminal.end() == 4
+    line = "asking the databases … 2 s" + "\b" * 4 + " 3 s"
+    assert terminal.shown.startswith(line)
+    assert CLEAR + "\033[31merror" in terminal.shown
+
+
 @pytest.mark.parametrize(
     ("words", "env"), [(("--quiet",), {}), ((), {"TERM": "dumb"})], ids=["quiet", "dumb"]
 )
