@@ -7,6 +7,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from remigrate.db import tools
+from remigrate.errors import EnvironmentFailure
 
 if TYPE_CHECKING:
     from remigrate.db.reached import Reached
@@ -64,6 +65,7 @@ $remigrate$;
 
 def dump(database: Reached, on: Ground, target: int) -> str:
     """Write a dump to the descriptor `target`; what made it. Raises `EnvironmentFailure`."""
+    _demand_direct(database)
     tool = tools.find(["pg_dump"], "postgresql", on, _major(database))
     words = ["--format=custom", "--no-password", *_role(database), *_where(database, on)]
     tools.run(tool, words, database, on, "PGPASSWORD", target=target)
@@ -75,6 +77,7 @@ def load(database: Reached, on: Ground, path: str) -> None:
 
     That ends with the script's last line: a script that comes through in part changes nothing.
     """
+    _demand_direct(database)
     least = _major(database)
     maker = tools.find(["pg_restore"], "postgresql", on, least)
     tool = tools.find(["psql"], "postgresql", on, least)
@@ -92,6 +95,18 @@ def load(database: Reached, on: Ground, path: str) -> None:
         words = ["--no-password", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"]
         words += _where(database, on)
         tools.run_script(tool, words, database, on, "PGPASSWORD", whole, "\\echo {}")
+
+
+def _demand_direct(database: Reached) -> None:
+    """What the tools set, an empty `search_path` for one, stays with the session. Its pool may hand
+    that on to whoever comes next."""
+    if database.pooled:
+        raise EnvironmentFailure(
+            f"{database.alias} ({database.place}) is behind a connection pool, which a dump would "
+            "leave in disorder for everybody else",
+            "Name settings that lead to the server itself: --settings. Without a dump: "
+            "--part rows --part files.",
+        )
 
 
 def _major(database: Reached) -> int:

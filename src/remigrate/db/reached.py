@@ -41,6 +41,8 @@ class Reached(NamedTuple):
     options: Mapping[str, Any]
     encrypted: bool | None
     """Whether the project's own connection is; None where that was not asked."""
+    pooled: bool | None
+    """Whether a pool such as PgBouncer is between; None where that was not asked."""
 
     @property
     def is_mariadb(self) -> bool:
@@ -95,14 +97,19 @@ def _read(data: dict[str, Any]) -> tuple[list[str], list[tuple[Reached, str]]]:
 def _reached(found: Any) -> Reached:
     words = ("alias", "vendor", "version", "place", "name", "path", "host", "port", "user",
              "password")  # fmt: skip
-    rows, encrypted = found["rows"], found["encrypted"]
+    rows = found["rows"]
     return Reached(
         **{word: str(found[word]) for word in words},
         missing=bool(found["missing"]),
         rows=None if rows is None else tuple(map(row, rows)),
         options=dict(found["options"]),
-        encrypted=None if encrypted is None else bool(encrypted),
+        encrypted=_known(found["encrypted"]),
+        pooled=_known(found["pooled"]),
     )
+
+
+def _known(found: Any) -> bool | None:
+    return None if found is None else bool(found)
 
 
 def row(found: Any) -> Row:

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 _READ_ONLY = {
     "sqlite": "PRAGMA query_only = ON",
-    "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-    "mysql": "SET SESSION TRANSACTION READ ONLY",
+    "postgresql": "BEGIN READ ONLY",
+    "mysql": "START TRANSACTION READ ONLY",
 }
+"""Of the transaction, not of the session: from behind a pool, others are handed our session."""
 _PATIENCE = 10
 """Seconds for a server to answer at all."""
 IN_MEMORY = (":memory:", "file:")
@@ -32,7 +33,8 @@ class Missing(Exception):
 
 @contextlib.contextmanager
 def opened(config: dict[str, Any]) -> Iterator[Any]:
-    """A connection that cannot write. Raises `Missing`, or what Django raises."""
+    """A connection that cannot write, in a transaction where the vendor has such. Raises `Missing`,
+    or what Django raises."""
     connection = scratch.connect(prepared(config))
     try:
         statement = _READ_ONLY.get(connection.vendor)

@@ -7,12 +7,14 @@ A part of the probe, the last one; see `script`. One command, which only reads:
   answers
     aliases     [alias] of the settings
     databases   [{alias, vendor, version, place, missing, failed, rows, name, host, port, user,
-                password, options, path, encrypted}]
+                password, options, path, encrypted, pooled}]
                 vendor, version, place, missing, failed: as "status" has them
                 rows: [[id, app, name, applied]] as `recorded` reads them; null without that table
                 name: what the server calls the database; path: of SQLite's file, absolute
                 host, port, user, password, options: as the settings have them
                 encrypted: whether the connection is; null where that was not asked
+                pooled: whether somebody stands between us and the server, who hands its sessions
+                on to others; null where that was not asked
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ def _database(probe: Any, alias: str, config: dict[str, Any]) -> dict[str, Any]:
         **{"alias": alias, "vendor": "", "version": "", "place": live.place(config)},
         **{"missing": False, "failed": "", "rows": None, "name": "", "path": ""},
         **{key: str(config.get(key.upper()) or "") for key in ("host", "port", "user", "password")},
-        **{"options": config.get("OPTIONS") or {}, "encrypted": None},
+        **{"options": config.get("OPTIONS") or {}, "encrypted": None, "pooled": None},
     }
     try:
         found["vendor"] = scratch.vendor(config)
@@ -67,8 +69,12 @@ def _about_sqlite(cursor: Any) -> dict[str, Any]:
 
 
 def _about_postgresql(cursor: Any) -> dict[str, Any]:
-    cursor.execute("SELECT current_database()")
-    return {"name": cursor.fetchone()[0]}
+    cursor.execute("SELECT current_database(), pg_backend_pid()")
+    name, process = cursor.fetchone()
+    driver = cursor.db.connection
+    is_old = hasattr(driver, "get_backend_pid")  # psycopg 2
+    told = driver.get_backend_pid() if is_old else driver.info.backend_pid
+    return {"name": name, "pooled": told != process}  # a pool tells a number of its own
 
 
 def _about_mysql(cursor: Any) -> dict[str, Any]:

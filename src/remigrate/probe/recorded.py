@@ -76,12 +76,9 @@ def exclusive(config: dict[str, Any], patience: int = 10) -> Iterator[Any]:
 @contextlib.contextmanager
 def unlocked(config: dict[str, Any]) -> Iterator[Any]:
     """A cursor in a transaction that only reads, beside whoever writes. Raises as `exclusive`."""
-    with live.opened(config) as connection:
-        if connection.vendor != "sqlite":
-            connection.set_autocommit(False)
-        with connection.cursor() as cursor:
-            _talk_plainly(cursor)
-            yield cursor
+    with live.opened(config) as connection, connection.cursor() as cursor:
+        _talk_plainly(cursor)
+        yield cursor
 
 
 def rows(cursor: Any) -> list[Row]:

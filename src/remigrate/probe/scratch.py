@@ -3,8 +3,9 @@
 A part of the probe: standard library and Django only, Python 3.8 and Django 3.2 or newer. A
 database is given as Django's settings of one alias, with one key more: THROUGH, the database of the
 same server that is connected to while this one is made or dropped (PostgreSQL's default:
-"postgres"; MySQL needs none). Only databases whose name begins with PREFIX are made or dropped; of
-SQLite's, the last part of the file's path.
+"postgres"; MySQL needs none). One of the project's own has VARIABLES, too: what the environment has
+to say while it is connected to. Only databases whose name begins with PREFIX are made or dropped;
+of SQLite's, the last part of the file's path.
 """
 
 from __future__ import annotations
@@ -142,14 +143,26 @@ def _kept_options(own: Config, config: Config) -> Config:
 
 
 def connect(config: Config) -> Any:
-    """A connection of its own, which no alias has. Django adds what the settings leave out."""
+    """A connection of its own, which no alias has; open already where it takes VARIABLES.
+
+    Django adds what the settings leave out. Raises what it raises then.
+    """
     from django.db.backends.base.base import NO_DB_ALIAS
     from django.db.utils import DEFAULT_DB_ALIAS, ConnectionHandler
 
     # Receivers of `connection_created`, those of django.contrib.postgres among them, look up the
     # connection of that alias, unless it has this name.
     handler = ConnectionHandler({DEFAULT_DB_ALIAS: {}, NO_DB_ALIAS: dict(config)})
-    return handler[NO_DB_ALIAS]
+    connection = handler[NO_DB_ALIAS]
+    variables = config.get("VARIABLES")
+    if variables:
+        os.environ.update(variables)
+        try:
+            connection.ensure_connection()
+        finally:
+            for name in variables:
+                del os.environ[name]
+    return connection
 
 
 def _leave(config: Config) -> None:

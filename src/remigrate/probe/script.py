@@ -601,12 +601,14 @@ def _use_scratch_databases(settings: Any) -> None:
         scratch = _scratch(config)
         config.clear()
         config.update(scratch)
-    for name in _LEADING_ELSEWHERE:
-        with contextlib.suppress(KeyError):
-            del os.environ[name]
     from django.db import connections
 
     list(connections)  # says that "default" is missing, as every command of Django would
+
+
+def _without_variables_that_lead_elsewhere() -> dict[str, str]:
+    """What they were."""
+    return {name: os.environ.pop(name) for name in _LEADING_ELSEWHERE if name in os.environ}
 
 
 def _use_cache_keys_of_our_own(settings: Any) -> None:
@@ -646,7 +648,8 @@ class Probe:
         self._settings = request["settings"]
         self._manage = bool(request.get("manage"))
         self.own_databases: dict[str, Any] = {}
-        """By alias, as the settings have them; empty unless the request asks for them."""
+        """By alias, as the settings have them, with VARIABLES as `scratch` knows them; empty unless
+        the request asks for them."""
         self._request = request
 
     def answer(self) -> dict[str, Any]:
@@ -722,8 +725,12 @@ class Probe:
         import django
         from django.conf import settings
 
+        variables = _without_variables_that_lead_elsewhere()
         if self._request.get("databases") == "own":
-            self.own_databases = copy.deepcopy(dict(settings.DATABASES))
+            own = copy.deepcopy(dict(settings.DATABASES))
+            self.own_databases = {
+                alias: {**config, "VARIABLES": variables} for alias, config in own.items()
+            }
         _use_scratch_databases(settings)
         _use_cache_keys_of_our_own(settings)
         _mend_streams()
