@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from remigrate import console
+from remigrate import console, options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from remigrate.options import Configuration, Options
 
 _Found = TypeVar("_Found")
+_LEADING = ("path", "config", "manage", "settings", "python", "tools")
 
 
 class Call(NamedTuple):
@@ -48,6 +49,18 @@ def told(
     if call.options.reset_format == "json":
         return as_json(found)
     return as_text(found, paint(call), verbose=call.options.verbose)
+
+
+def leading(call: Call) -> str:
+    """Those words of the command line that lead to the project and its databases, each with a blank
+    before it: a command that is to follow has to have them, too."""
+    import shlex
+
+    usual = options.merged({}, call.configuration.values)
+    pairs = ((name, getattr(call.options, name), getattr(usual, name)) for name in _LEADING)
+    return "".join(
+        f" --{name} {shlex.quote(value)}" for name, value, before in pairs if value != before
+    )
 
 
 def paint(call: Call) -> Callable[[str, str], str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from remigrate import ending, errors, git
-from remigrate.call import disk_cache, paint, told
+from remigrate.call import disk_cache, leading, paint, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,8 @@ def _backup(call: Call) -> int:
         found = backup.run(repository, options, call.environ, disk_cache(call), call.say)
         call.say.done()
     is_json = options.reset_format == "json"
-    text = backup_json.render(found) if is_json else backup_text.render(found, paint(call))
+    in_words = backup_text.render(found, paint(call), leading(call))
+    text = backup_json.render(found) if is_json else in_words
     call.say.result(text, options.output)
     return errors.OK
 
@@ -55,7 +57,8 @@ def _restore(call: Call) -> int:
         repository = git.open_repository(options.path, call.environ)
         found = restore.run(repository, options, call.environ, disk_cache(call), call.say)
         call.say.done()
-    text = told(call, found, restore_json.render, restore_text.render)
+    in_words = partial(restore_text.render, leading=leading(call))
+    text = told(call, found, restore_json.render, in_words)
     call.say.result(text, options.output)
     return errors.OK
 
@@ -69,7 +72,8 @@ def _sync(call: Call) -> int:
         repository = git.open_repository(options.path, call.environ)
         found = sync.run(repository, options, call.environ, disk_cache(call), call.say)
         call.say.done()
-        text = told(call, found, sync_json.render, sync_text.render)
+        in_words = partial(sync_text.render, leading=leading(call))
+        text = told(call, found, sync_json.render, in_words)
         call.say.result(text, options.output)
     return sync.exit_code(found)
 
@@ -86,9 +90,10 @@ def _recreate(call: Call) -> int:
         found = recreate.look(repository, options, call.environ, cache)
         if options.apply:
             keep = backup.keeper(repository, options, call.environ, cache, call.say)
-            done = recreate.make_anew(found, options, keep, call.say.progress)
+            again = leading(call)
+            done = recreate.make_anew(found, options, keep, call.say.progress, again)
             call.say.done()
-            text = recreate_text.done(found, done, paint(call))
+            text = recreate_text.done(found, done, paint(call), again)
         else:
             call.say.done()
             text = recreate_text.would(found, paint(call), options.verbose)

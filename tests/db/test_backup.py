@@ -74,7 +74,8 @@ def test_text_tells_what_is_in_it_and_how_to_go_back(on_sqlite: Counter) -> None
     assert ran.out.startswith(f".remigrate/backups/{name}  ")
     assert "default  " in ran.out
     assert "rows of django_migrations, dump of " in ran.out
-    assert ran.out.endswith(f"To go back to it: remigrate db restore .remigrate/backups/{name}\n")
+    words = f"remigrate db restore .remigrate/backups/{name} --python {sys.executable}"
+    assert ran.out.endswith(f"To go back to it: {words}\n")
 
 
 def test_times_look_the_same_whatever_the_server_is_set_to(on_postgresql: Counter) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shlex
+import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +138,22 @@ def test_a_dump_brings_back_every_row_and_takes_away_what_came_later(counter: Co
     assert [each["dump"] for each in done["databases"]] == [True]
     assert counter.content() == before
     assert len(counter.databases()) == counter.at_first
+
+
+def test_the_way_back_leads_to_the_same_database(on_sqlite: Counter) -> None:
+    """One of another settings module has the same name, and is not meant."""
+    away = on_sqlite.path / "my away" / "db.sqlite3"
+    away.parent.mkdir()
+    shutil.copy(on_sqlite.config["NAME"], away)
+    name = f"DATABASES['default']['NAME'] = {str(away)!r}\n"
+    on_sqlite.write("store/away.py", f"from store.settings import *\n{name}")
+    folder = on_sqlite.backup("--part", "rows", "--settings", "store.away")
+    here = on_sqlite.content()
+    with contextlib.closing(sqlite3.connect(away, isolation_level=None)) as there:
+        there.execute("DELETE FROM django_migrations WHERE id > 1")
+        ran = on_sqlite.db("restore", folder, "--settings", "store.away", "--apply")
+        assert there.execute("SELECT count(*) FROM django_migrations").fetchone() == (4,)
+        command = shlex.split(ran.out.splitlines()[-1])
+        assert on_sqlite.remigrate(*command[1:]).code == 0
+        assert there.execute("SELECT count(*) FROM django_migrations").fetchone() == (1,)
+    assert on_sqlite.content() == here

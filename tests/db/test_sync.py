@@ -186,7 +186,7 @@ def test_a_backup_is_made_first_and_how_to_undo_it_is_said(shelf: Shelf) -> None
     assert "  ✓ 1 row inserted, 0 deleted\n" in ran.out
     undo = ran.out.partition("To undo it: remigrate ")[2].split()
     assert shelf.recorded() == NAMES
-    undone = shelf.remigrate(*undo, "--python", sys.executable)
+    undone = shelf.remigrate(*undo)
     assert undone.code == 0, undone
     assert shelf.recorded() == before
 

@@ -8,6 +8,7 @@ from remigrate import runtime
 from remigrate.db import flow
 from remigrate.errors import EnvironmentFailure, Failure, UsageFailure
 from remigrate.report.escape import visible, visible_lines
+from remigrate.report.words import going_back
 from remigrate.view import View
 
 if TYPE_CHECKING:
@@ -63,16 +64,22 @@ def look(
 
 
 def make_anew(
-    found: Found, options: Options, keep: Callable[[str], str], progress: Callable[[str], None]
+    found: Found,
+    options: Options,
+    keep: Callable[[str], str],
+    progress: Callable[[str], None],
+    leading: str = "",
 ) -> Done:
     """Drop the database, make it and migrate it. Raises `EnvironmentFailure`.
 
     `keep` makes a backup of an alias, and gives its folder; nothing is dropped when it raises.
+    `leading` is as `call.leading` has it.
     """
     is_kept = options.keep_backup and not found.missing and found.tables is not None
     backup = keep(found.alias) if is_kept else ""
+    way = _way_back(backup, leading)
     progress("making the database anew …")
-    _asked("recreate", found.place, options, backup)
+    _asked("recreate", found.place, options, way)
     progress("migrating …")
     ran = _migrated(found, options)
     said = visible_lines((ran.stdout + ran.stderr).decode("utf-8", "replace").strip())
@@ -80,16 +87,16 @@ def make_anew(
         why = "took too long" if ran.stopped == "time" else f"ended with {ran.code}"
         raise EnvironmentFailure(
             f"the database was made anew, and then `migrate` {why}",
-            "\n".join([*(f"  | {line}" for line in said.splitlines()), _way_back(backup)]),
+            "\n".join([*(f"  | {line}" for line in said.splitlines()), way]),
         )
     return Done(backup, said)
 
 
-def _way_back(backup: str) -> str:
+def _way_back(backup: str, leading: str) -> str:
     again = "Mend it, and run this command once more."
     if not backup:
         return again
-    return f"{again} What was there before: remigrate db restore {backup} --part dump --apply"
+    return f"{again} What was there before: {going_back(backup, ['dump'], leading)}"
 
 
 def _migrated(found: Found, options: Options) -> bounded.Output:
@@ -106,13 +113,14 @@ def _migrated(found: Found, options: Options) -> bounded.Output:
     )
 
 
-def _asked(command: str, place: Place, options: Options, backup: str = "") -> Found:
+def _asked(command: str, place: Place, options: Options, way: str = "") -> Found:
+    """`way` leads out when it has gone wrong half-way."""
     if len(options.alias) > 1:
         raise UsageFailure("--alias was given more than once", "One database at a time.")
     about = {"alias": next(iter(options.alias), None), "name": options.name}
     told = runtime.ask(place, command, View(), PARTS, about, databases="own")
     vendor, found, failure = runtime.demand_shape(
-        lambda data: (data["vendor"], _read(place, data), _refusal(data, backup)), told
+        lambda data: (data["vendor"], _read(place, data), _refusal(data, way)), told
     )
     leading = [each for each in _ELSEWHERE if place.environ.get(each)]
     if vendor == "postgresql" and leading:
@@ -140,19 +148,18 @@ def _read(place: Place, data: dict[str, Any]) -> Found:
     )
 
 
-def _refusal(data: Mapping[str, Any], backup: str) -> Failure | None:
+def _refusal(data: Mapping[str, Any], way_back: str) -> Failure | None:
     """What keeps it from being done, and the way out."""
     if data["refused"] is None:
         return None
     kind, detail = map(str, data["refused"])
     words = {key: visible(str(data[key])) for key in ("alias", "name", "place", "settings")}
+    words |= {"way_back": way_back}
     words |= {"detail": visible(detail), "aliases": ", ".join(map(visible, data["aliases"]))}
     if kind == "alias" and not detail:
         kind = "aliases"
     usage = kind in _USAGE
     what, way = (_USAGE if usage else _ENVIRONMENT)[kind]
-    if kind == "lost":
-        way = _way_back(backup)
     failure = UsageFailure if usage else EnvironmentFailure
     return failure(what.format_map(words), way.format_map(words))
 
@@ -199,6 +206,6 @@ _ENVIRONMENT = {
     "rights": ("the user of {alias} may not do that: {detail}", "Use one in the settings who may."),
     "unreachable": ("{place} could not be asked: {detail}", "Start the server, or mend DATABASES."),
     "failed": ("{place} is as it was: {detail}", "Mend what the server names, and try again."),
-    "lost": ("{place} was dropped, and could not be made anew: {detail}", ""),
+    "lost": ("{place} was dropped, and could not be made anew: {detail}", "{way_back}"),
 }
 """What is wrong there."""

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
-def render(found: Backup, paint: Paint) -> str:
-    """What is in it, and how to go back to it. `paint(text, colour)` may colour."""
+def render(found: Backup, paint: Paint, leading: str = "") -> str:
+    """What is in it, and how to go back to it. `paint(text, colour)` may colour; `leading` is as
+    `call.leading` has it."""
     kept = found.manifest
     lines = [f"{paint(found.folder, 'bold')}  {sized(sum(file.size for file in kept.files))}"]
     for database in kept.databases:
@@ -27,7 +28,7 @@ def render(found: Backup, paint: Paint) -> str:
     if kept.folders is not None:
         folders = counted(len(kept.folders), "folder")
         lines.append(f"  {paint('✓', 'green')} migration files of {folders}")
-    lines.append(f"To go back to it: remigrate db restore {found.folder}")
+    lines.append(f"To go back to it: remigrate db restore {found.folder}{visible(leading)}")
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from remigrate.report.db_text import title
 from remigrate.report.escape import visible
-from remigrate.report.words import counted, cut
+from remigrate.report.words import counted, cut, going_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,8 +32,8 @@ def would(found: Found, paint: Paint, verbose: bool = False) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def done(found: Found, what: Done, paint: Paint) -> str:
-    """What was done, and what comes next."""
+def done(found: Found, what: Done, paint: Paint, leading: str = "") -> str:
+    """What was done, and what comes next; `leading` is as `call.leading` has it."""
     made = "made" if found.missing else "dropped and made anew"
     lines = [
         _head(found, paint),
@@ -41,8 +41,7 @@ def done(found: Found, what: Done, paint: Paint) -> str:
     ]
     lines += [f"  {paint('|', 'dim')} {line}" for line in what.said.splitlines()]
     if what.backup:
-        words = f"remigrate db restore {visible(what.backup)} --part dump --apply"
-        lines.append(f"What was there before: {words}")
+        lines.append(f"What was there before: {going_back(what.backup, ['dump'], leading)}")
     if found.has_users:
         database = [] if found.alias == "default" else ["--database", found.alias]
         manage = ["manage.py"] if found.place.manage else ["-m", "django"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from remigrate.report.escape import visible
-from remigrate.report.words import counted, cut
+from remigrate.report.words import counted, cut, going_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 _SIGNS = {"add": "+", "change": "~", "delete": "-"}
 
 
-def render(found: Restored, paint: Paint, verbose: bool = False) -> str:
-    """What changes, by database, then by file. `paint(text, colour)` may colour."""
+def render(found: Restored, paint: Paint, verbose: bool = False, leading: str = "") -> str:
+    """What changes, by database, then by file. `paint(text, colour)` may colour; `leading` is as
+    `call.leading` has it."""
     title = f"{visible(found.folder)}  made {found.manifest.made}, every checksum is right"
     lines = [paint(title, "bold")]
     for database in found.databases:
@@ -27,7 +28,7 @@ def render(found: Restored, paint: Paint, verbose: bool = False) -> str:
     if found.files is not None:
         lines += _section("migration files", [f"{_SIGNS[each.action]} {visible(each.path)}"
                                               for each in found.files], verbose)  # fmt: skip
-    lines += _ending(found)
+    lines += _ending(found, leading)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -54,7 +55,7 @@ def _section(title: str, listed: Sequence[str], verbose: bool) -> Iterable[str]:
     yield from (f"      {each}" for each in (*shown, *rest))
 
 
-def _ending(found: Restored) -> Iterable[str]:
+def _ending(found: Restored, leading: str) -> Iterable[str]:
     if found.is_nothing:
         yield "Nothing to do: all is as it was."
     elif not found.applied:
@@ -64,6 +65,5 @@ def _ending(found: Restored) -> Iterable[str]:
     else:
         parts = ["rows", *(["files"] if found.files else []), "dump"]
         is_dumped = any(each.dump for each in found.databases)
-        words = "".join(f" --part {part}" for part in parts) if is_dumped else ""
         yield "Done. To go back to what was there before:"
-        yield f"  remigrate db restore {found.undo}{words} --apply"
+        yield f"  {going_back(found.undo, parts if is_dumped else (), leading)}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from remigrate.report.db_text import title
 from remigrate.report.escape import visible
-from remigrate.report.words import counted, cut, dotted, listed
+from remigrate.report.words import counted, cut, dotted, going_back, listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -32,17 +32,18 @@ _BY_HAND = (
 )
 
 
-def render(found: Sequence[Synced], paint: Paint, verbose: bool = False) -> str:
-    """A block for each database. `paint(text, colour)` may colour."""
+def render(found: Sequence[Synced], paint: Paint, verbose: bool = False, leading: str = "") -> str:
+    """A block for each database. `paint(text, colour)` may colour; `leading` is as `call.leading`
+    has it."""
     if not found:
         return "the settings name no database\n"
-    page = _Page(paint, verbose)
+    page = _Page(paint, verbose, leading)
     return "\n".join("".join(f"{line}\n" for line in page.database(each)) for each in found)
 
 
 class _Page:
-    def __init__(self, paint: Paint, verbose: bool) -> None:
-        self._paint, self._verbose = paint, verbose
+    def __init__(self, paint: Paint, verbose: bool, leading: str) -> None:
+        self._paint, self._verbose, self._leading = paint, verbose, leading
 
     def database(self, found: Synced) -> Iterable[str]:
         database = found.database
@@ -118,8 +119,7 @@ class _Page:
         else:
             yield self._line("✓", "green", f"{counted(come, 'row')} inserted, {gone:,} deleted")
         if found.backup:
-            words = f"remigrate db restore {visible(found.backup)} --part rows --apply"
-            yield f"      To undo it: {words}"
+            yield f"      To undo it: {going_back(found.backup, ['rows'], self._leading)}"
 
     def _ways_out(self, found: Synced) -> Iterable[str]:
         if any(each.differences for each in found.verdicts):

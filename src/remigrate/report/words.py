@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from remigrate.report.escape import visible
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 def counted(number: int, noun: str) -> str:
@@ -32,3 +34,10 @@ def cut(names: Sequence[str], verbose: bool, most: int = MOST) -> tuple[Sequence
 def dotted(name: tuple[str, str]) -> str:
     """App label and name of a migration as people write them."""
     return ".".join(name)
+
+
+def going_back(folder: str, parts: Iterable[str], leading: str) -> str:
+    """The command that puts back what a backup holds, or those parts of it. `leading` are words
+    that lead to its database, as `call.leading` has them."""
+    words = "".join(f" --part {part}" for part in parts)
+    return f"remigrate db restore {visible(folder)}{words} --apply{visible(leading)}"
