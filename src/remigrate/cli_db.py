@@ -22,8 +22,9 @@ def _status(call: Call) -> int:
     repository = git.open_repository(options.path, call.environ)
     call.say.progress("asking the databases …")
     cache = disk_cache(call)
-    found = flow.status(repository, options, call.environ, cache)
-    back = flow.way_back(repository, options, found, cache)
+    there = flow.place(repository, options, call.environ, cache)
+    found = flow.stand(there, options.alias).databases
+    back = flow.way_back(repository, options, there, found, cache)
     call.say.done()
     text = told(call, found, db_json.render, db_text.render)
     if options.reset_format != "json":

@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import secrets
+import shlex
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
 from remigrate import bounded
@@ -65,6 +66,16 @@ class Place(NamedTuple):
     def home(self) -> str:
         """Absolute folder of ``manage.py``: what the code finds as its current directory."""
         return os.path.normpath(os.path.join(self.top, self.folder))
+
+    def typed(self, *words: str) -> str:
+        """A command of the project's Django, as people type it at the top."""
+        is_prefix = self.interpreter.is_prefix  # which leads to where manage.py is
+        python = self.interpreter.argv if is_prefix else ("python",)
+        manage = (os.path.basename(self.manage) if is_prefix else self.manage,)
+        settings = ("--settings", self.settings) if self.settings else ()
+        return shlex.join(
+            [*python, *(manage if self.manage else ("-m", "django")), *words, *settings]
+        )
 
 
 class Workshop(NamedTuple):

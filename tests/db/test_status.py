@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from remigrate import interpreters, runtime
 from remigrate.servers import Config
 from tests.cli.project import Ran, refused, run
 from tests.drift.store import INITIAL, Store
@@ -310,3 +311,21 @@ def test_servers_are_read_and_not_written(stall: Stall, config: Config) -> None:
         assert len(found["applied"]) == 2
     finally:
         stall.manage("shell", "-c", make.format(f"DROP DATABASE {name}"))
+
+
+@pytest.mark.parametrize(
+    ("argv", "is_prefix", "manage", "settings", "typed"),
+    [
+        ("/x/python", False, "manage.py", None, "python manage.py migrate shop 0001"),
+        ("/x/python", False, "back/manage.py", None, "python back/manage.py migrate shop 0001"),
+        ("/x/python", False, "", "a.b", "python -m django migrate shop 0001 --settings a.b"),
+        ("docker compose exec web python", True, "back/manage.py", None,
+         "docker compose exec web python manage.py migrate shop 0001"),
+    ],
+)  # fmt: skip
+def test_a_command_is_told_as_it_is_typed_here(
+    argv: str, is_prefix: bool, manage: str, settings: str | None, typed: str
+) -> None:
+    interpreter = interpreters.Interpreter(tuple(argv.split()), "of a test", is_prefix)
+    place = runtime.Place("/top", "back", manage, interpreter, settings, {})
+    assert place.typed("migrate", "shop", "0001") == typed

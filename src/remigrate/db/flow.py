@@ -62,17 +62,6 @@ class Found(NamedTuple):
     """Migrations on disk."""
 
 
-def status(
-    repository: Repository, options: Options, environ: Mapping[str, str], cache: Cache
-) -> tuple[Database, ...]:
-    """How each database stands. Nothing is written anywhere.
-
-    Raises `EnvironmentFailure` where the project's code cannot be run, and `UsageFailure` for an
-    alias that its settings do not have.
-    """
-    return stand(place(repository, options, environ, cache), options.alias).databases
-
-
 def place(
     repository: Repository, options: Options, environ: Mapping[str, str], cache: Cache
 ) -> runtime.Place:
@@ -83,7 +72,12 @@ def place(
 
 
 def stand(there: runtime.Place, aliases: Collection[str]) -> Found:
-    """How each database stands, asked in that place; of all aliases when none is named."""
+    """How each database stands, asked in that place; of all aliases when none is named. Nothing is
+    written anywhere.
+
+    Raises `EnvironmentFailure` where the project's code cannot be run, and `UsageFailure` for an
+    alias that its settings do not have.
+    """
     asked = {"aliases": list(aliases)}
     found = runtime.ask(there, "status", View(), PARTS, asked, databases="own")
     known, told = runtime.demand_shape(_read, found)
@@ -94,13 +88,18 @@ def stand(there: runtime.Place, aliases: Collection[str]) -> Found:
 class Return(NamedTuple):
     """How to step back from ghosts, at a commit that has their files."""
 
+    there: runtime.Place
     commit: str
     steps: tuple[tuple[str, stepping.Step], ...]
     """Each with the alias of its database."""
 
 
 def way_back(
-    repository: Repository, options: Options, databases: Iterable[Database], cache: Cache
+    repository: Repository,
+    options: Options,
+    there: runtime.Place,
+    databases: Iterable[Database],
+    cache: Cache,
 ) -> Return | None:
     """The way back at the commit ``--since``; None without one, and where no ghost has its file
     there. Raises `RepositoryFailure`."""
@@ -114,7 +113,7 @@ def way_back(
         for each in databases
         for step in stepping.back((row.name for row in each.standing.ghosts), then)
     )
-    return Return(commit, steps) if steps else None
+    return Return(there, commit, steps) if steps else None
 
 
 def exit_code(databases: Iterable[Database], *, check_pending: bool = False) -> int:

@@ -30,15 +30,20 @@ def title(alias: str, server: str, place: str, paint: Paint) -> str:
     return f"{paint(visible(alias), 'bold')}  {kind}{visible(place)}"
 
 
+def on_alias(alias: str) -> tuple[str, ...]:
+    """The words for it that Django's commands know."""
+    return () if alias == "default" else ("--database", alias)
+
+
 def way_back(found: Return | None, paint: Paint) -> str:
     """The commands that unapply what has no file any more; empty where there is nothing to do."""
     if found is None:
         return ""
     lines = [f"git switch --detach {found.commit[:12]}"]
     for alias, step in found.steps:
-        database = "" if alias == "default" else f" --database {visible(alias)}"
-        lines.append(f"python manage.py migrate {visible(step.label)} {step.target}{database}")
-    lines += ["git switch -", "python manage.py migrate"]
+        words = ["migrate", step.label, step.target, *on_alias(alias)]
+        lines.append(visible(found.there.typed(*words)))
+    lines += ["git switch -", visible(found.there.typed("migrate"))]
     title = paint("To step back from the ghosts, where their files still are", "bold")
     return f"\n{title}\n" + "".join(f"  {line}\n" for line in lines)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
-from remigrate.report.db_text import title
+from remigrate.report.db_text import on_alias, title
 from remigrate.report.escape import visible
 from remigrate.report.words import counted, cut, going_back
 
@@ -43,9 +42,7 @@ def done(found: Found, what: Done, paint: Paint, leading: str = "") -> str:
     if what.backup:
         lines.append(f"What was there before: {going_back(what.backup, ['dump'], leading)}")
     if found.has_users:
-        database = [] if found.alias == "default" else ["--database", found.alias]
-        manage = ["manage.py"] if found.place.manage else ["-m", "django"]
-        words = shlex.join(["python", *manage, "createsuperuser", *database])
+        words = found.place.typed("createsuperuser", *on_alias(found.alias))
         lines.append(f"Its users are gone, too. Next: {visible(words)}")
     return "".join(f"{line}\n" for line in lines)
 
