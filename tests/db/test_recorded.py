@@ -188,12 +188,12 @@ answer["after"] = read() == before
 
 def test_a_lock_that_is_not_had_in_time_leaves_everything(config: Config) -> None:
     """And it is what is told, though a role's own limit may be shorter."""
-    if "postgresql" in str(config["ENGINE"]):
-        config["OPTIONS"] = {"options": "-c statement_timeout=300"}
     found = told(
         config,
         """
 import time
+if "postgresql" in config["ENGINE"]:
+    config["OPTIONS"] = {"options": "-c statement_timeout=700"}
 with recorded.exclusive(config) as (_, cursor):
     started = time.monotonic()
     answer["why"] = raises(recorded.Busy, lambda: write([1], [], patience=1))

@@ -189,7 +189,14 @@ def _lock_mysql(connection: Any, cursor: Any, patience: int) -> None:
     connection.set_autocommit(False)
     for name in ("lock_wait_timeout", "innodb_lock_wait_timeout"):
         cursor.execute(f"SET SESSION {name} = {max(1, int(patience))}")
-    cursor.execute(f"LOCK TABLES {_quoted(cursor, TABLE)} WRITE")
+    locks = [f"{_quoted(cursor, TABLE)} WRITE"]
+    # Whoever compares the schema inside asks for these, too; all else is told of without a lock.
+    cursor.execute(
+        "SELECT table_name FROM information_schema.tables"
+        " WHERE table_schema = DATABASE() AND table_type = 'SEQUENCE'"
+    )
+    locks += [f"{_quoted(cursor, name)} READ" for (name,) in cursor.fetchall()]
+    cursor.execute(f"LOCK TABLES {', '.join(locks)}")
 
 
 _LOCKS = {"sqlite": _lock_sqlite, "postgresql": _lock_postgresql, "mysql": _lock_mysql}

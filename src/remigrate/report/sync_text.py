@@ -118,7 +118,7 @@ class _Page:
             yield "      All of it was, or nothing. Once the server is back: remigrate db status"
         else:
             yield self._line("✓", "green", f"{counted(come, 'row')} inserted, {gone:,} deleted")
-        if found.backup:
+        if found.backup and found.state in ("written", "unknown"):
             yield f"      To undo it: {going_back(found.backup, ['rows'], self._leading)}"
 
     def _ways_out(self, found: Synced) -> Iterable[str]:
