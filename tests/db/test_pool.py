@@ -88,8 +88,10 @@ def _wait(through: Counter, counter: Counter, port: str) -> None:
 
 
 def _session(counter: Counter) -> list[object]:
-    """What whoever comes next finds in it."""
-    return [counter.do(f"SHOW {name}")[0] for name in _SESSION]
+    """What whoever comes next finds in it; and that it is the same one, which nobody had to end."""
+    return [counter.do(f"SHOW {name}")[0] for name in _SESSION] + counter.do(
+        "SELECT pg_backend_pid()"
+    )
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,8 @@ def opened(config: dict[str, Any]) -> Iterator[Any]:
                 cursor.execute(statement)
         yield connection
     finally:
+        with contextlib.suppress(Exception):  # of a server that is gone
+            connection.rollback()  # else a pool has to end the session
         connection.close()
 
 
