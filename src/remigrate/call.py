@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from remigrate.options import Configuration, Options
 
 _Found = TypeVar("_Found")
-_LEADING = ("path", "config", "manage", "settings", "python", "tools")
+_LEADING = ("config", "manage", "settings", "python", "tools")
 
 
 class Call(NamedTuple):
@@ -54,13 +54,14 @@ def told(
 def leading(call: Call) -> str:
     """Those words of the command line that lead to the project and its databases, each with a blank
     before it: a command that is to follow has to have them, too."""
+    import itertools
     import shlex
 
     usual = options.merged({}, call.configuration.values)
     pairs = ((name, getattr(call.options, name), getattr(usual, name)) for name in _LEADING)
-    return "".join(
-        f" --{name} {shlex.quote(value)}" for name, value, before in pairs if value != before
-    )
+    words = [("--" + name, value) for name, value, before in pairs if value != before]
+    path = [] if call.options.path == usual.path else [call.options.path]
+    return "".join(f" {shlex.quote(word)}" for word in (*path, *itertools.chain(*words)))
 
 
 def paint(call: Call) -> Callable[[str, str], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def _status(call: Call) -> int:
     call.say.done()
     text = told(call, found, db_json.render, db_text.render)
     if options.reset_format != "json":
-        text += db_text.way_back(back, paint(call))
+        text += db_text.way_back(back, paint(call), os.getcwd())
     call.say.result(text, options.output)
     return flow.exit_code(found, check_pending=options.check)
 
@@ -94,7 +95,7 @@ def _recreate(call: Call) -> int:
             again = leading(call)
             done = recreate.make_anew(found, options, keep, call.say.progress, again)
             call.say.done()
-            text = recreate_text.done(found, done, paint(call), again)
+            text = recreate_text.done(found, done, paint(call), os.getcwd(), again)
         else:
             call.say.done()
             text = recreate_text.would(found, paint(call), options.verbose)

@@ -91,7 +91,7 @@ class Console:
             self._clock = _clock(self._err)
             self._err.write(text)
             self._err.flush()
-            self._clock.start()
+            self._clock.start(len(text))
 
     def done(self) -> None:
         """Take away what `progress` shows."""

@@ -68,14 +68,18 @@ class Place(NamedTuple):
         return os.path.normpath(os.path.join(self.top, self.folder))
 
     def typed(self, *words: str) -> str:
-        """A command of the project's Django, as people type it at the top."""
-        is_prefix = self.interpreter.is_prefix  # which leads to where manage.py is
-        python = self.interpreter.argv if is_prefix else ("python",)
-        manage = (os.path.basename(self.manage) if is_prefix else self.manage,)
+        """A command of the project's Django, as people type it in `home`."""
+        # docker compose exec -T is for who has no terminal.
+        prefix = [word for word in self.interpreter.argv if word != "-T"]
+        python = prefix if self.interpreter.is_prefix else ("python",)
         settings = ("--settings", self.settings) if self.settings else ()
-        return shlex.join(
-            [*python, *(manage if self.manage else ("-m", "django")), *words, *settings]
-        )
+        manage = (os.path.basename(self.manage),) if self.manage else ("-m", "django")
+        return shlex.join([*python, *manage, *words, *settings])
+
+    def entered(self, folder: str) -> tuple[str, ...]:
+        """What people type first who are in that folder, to be in `home`."""
+        way = os.path.relpath(self.home, folder)
+        return () if way == "." else (shlex.join(["cd", way]),)
 
 
 class Workshop(NamedTuple):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -29,16 +31,21 @@ class Terminal:
         env: dict[str, str] | None = None,
         out: int | None = None,
         err: int | None = None,
+        columns: int = 100,
+        background: bool = False,
     ) -> None:
         self._screen, inside = pty.openpty()
+        termios.tcsetwinsize(inside, (24, columns))
+        shell = ("sh", "-c", 'set -m; "$@" & wait $!', "sh") if background else ()
         self.process = subprocess.Popen(
-            [BIN / "remigrate", *words],
+            [*shell, BIN / "remigrate", *words],
             cwd=project.path,
             env=os.environ | {"TERM": "xterm"} | (env or {}),
             stdin=inside,
             stdout=inside if out is None else out,
             stderr=inside if err is None else err,
             start_new_session=True,
+            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if background else None,
         )
         os.close(inside)
         self.shown = ""
@@ -160,16 +167,24 @@ def test_a_terminal_shows_that_much_is_being_read_and_then_no_more(
 
 
 def test_a_terminal_shows_how_long_it_takes(started: Project, tmp_path: Path) -> None:
+    """But not over what others write there, nor where a line would be broken."""
     go, slow = tmp_path / "go", tmp_path / "python"
     slow.write_text(f"#!/bin/sh\nwhile ! [ -e {go} ]; do sleep 0.1; done\n")
     slow.chmod(0o755)
-    terminal = Terminal(started, "db", "status", "--python", str(slow), "--settings", "shop")
-    terminal.until(" 3 s")
+    words = ("db", "status", "--python", str(slow), "--settings", "shop")
+    behind = Terminal(started, *words, background=True)
+    narrow = Terminal(started, *words, columns=29)
+    terminal = Terminal(started, *words, columns=30)
+    terminal.until(" 4 s")
     go.touch()
-    assert terminal.end() == 4
-    line = "asking the databases … 2 s" + "\b" * 4 + " 3 s"
-    assert terminal.shown.startswith(line)
-    assert CLEAR + "\033[31merror" in terminal.shown
+    for each in (terminal, behind, narrow):
+        assert each.end() == 4
+        assert CLEAR + "\033[31merror" in each.shown
+    line = "asking the databases …"
+    back = "\b" * 4
+    assert terminal.shown.startswith(f"{line} 2 s{back} 3 s{back} 4 s")
+    assert behind.shown.startswith(line + CLEAR)
+    assert narrow.shown.startswith(line + CLEAR)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -13,7 +14,7 @@ import tarfile
 import time
 from pathlib import Path
 
-from tests.cli.project import BIN, refused, run
+from tests.cli.project import BIN, refused, remigrate, run
 from tests.db.counter import Counter
 
 
@@ -76,6 +77,14 @@ def test_text_tells_what_is_in_it_and_how_to_go_back(on_sqlite: Counter) -> None
     assert "rows of django_migrations, dump of " in ran.out
     words = f"remigrate db restore .remigrate/backups/{name} --python {sys.executable}"
     assert ran.out.endswith(f"To go back to it: {words}\n")
+
+
+def test_the_way_back_is_told_for_where_it_was_asked(on_sqlite: Counter) -> None:
+    folder = on_sqlite.path
+    ran = remigrate("db", "backup", folder.name, "--python", sys.executable, cwd=folder.parent)
+    words = shlex.split(ran.out.splitlines()[-1].partition("remigrate ")[2])
+    back = remigrate(*words, cwd=folder.parent)
+    assert (back.code, back.err) == (0, ""), back
 
 
 def test_times_look_the_same_whatever_the_server_is_set_to(on_postgresql: Counter) -> None:

@@ -317,9 +317,9 @@ def test_servers_are_read_and_not_written(stall: Stall, config: Config) -> None:
     ("argv", "is_prefix", "manage", "settings", "typed"),
     [
         ("/x/python", False, "manage.py", None, "python manage.py migrate shop 0001"),
-        ("/x/python", False, "back/manage.py", None, "python back/manage.py migrate shop 0001"),
+        ("/x/python", False, "back/manage.py", None, "python manage.py migrate shop 0001"),
         ("/x/python", False, "", "a.b", "python -m django migrate shop 0001 --settings a.b"),
-        ("docker compose exec web python", True, "back/manage.py", None,
+        ("docker compose exec -T web python", True, "back/manage.py", None,
          "docker compose exec web python manage.py migrate shop 0001"),
     ],
 )  # fmt: skip
@@ -329,3 +329,5 @@ def test_a_command_is_told_as_it_is_typed_here(
     interpreter = interpreters.Interpreter(tuple(argv.split()), "of a test", is_prefix)
     place = runtime.Place("/top", "back", manage, interpreter, settings, {})
     assert place.typed("migrate", "shop", "0001") == typed
+    assert place.entered("/top") == ("cd back",)
+    assert place.entered("/top/back") == ()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.cli.project import refused
 from tests.db.counter import Counter
 
 _SERVICE = "[shop]\nhost={HOST}\nport={PORT}\nuser={USER}\ndbname={NAME}\n"
@@ -53,3 +55,38 @@ def test_an_address_goes_before_the_host(on_postgresql: Counter) -> None:
     assert on_postgresql.db("status").code == 4
     ran = on_postgresql.db("backup", env={"PGHOSTADDR": on_postgresql.config["HOST"]})
     assert ran.code == 0, ran
+
+
+def test_where_they_lead_is_told(on_postgresql: Counter, led: dict[str, str]) -> None:
+    assert ", service shop\n" in on_postgresql.db("status", env=led).out
+    on_postgresql.set_up()
+    host = on_postgresql.config["HOST"]
+    assert f", at {host}\n" in on_postgresql.db("status", env={"PGHOSTADDR": host}).out
+
+
+ADDRESS = 'import os\nos.environ["PGHOSTADDR"] = "127.0.0.1"\n'
+
+
+@pytest.mark.parametrize("said_by", ["settings", "manage.py", "container"])
+def test_nothing_is_dropped_where_they_lead(on_postgresql: Counter, said_by: str) -> None:
+    on_postgresql.config["HOST"], right = "::1", on_postgresql.config["HOST"]
+    on_postgresql.set_up("DEBUG = True\n" + ADDRESS * (said_by == "settings"))
+    on_postgresql.config["HOST"] = right
+    if said_by == "manage.py":
+        text = (on_postgresql.path / "manage.py").read_text()
+        on_postgresql.write("manage.py", ADDRESS + text)
+    python = ["env", "PGHOSTADDR=127.0.0.1"] * (said_by == "container") + [sys.executable]
+    words = ("recreate", "--apply", "--no-backup", "--python", " ".join(python))
+    ran = on_postgresql.remigrate("db", *words)
+    refused(ran, 2, "the environment has PGHOSTADDR", "unset the variable")
+    assert len(on_postgresql.content()["goods"]) == 3
+
+
+def test_scratch_databases_are_not_where_they_lead(on_postgresql: Counter) -> None:
+    """Not even after the project's own has been connected to."""
+    on_postgresql.set_up(ADDRESS)
+    port = on_postgresql.config["PORT"]
+    ran = on_postgresql.db("sync", "--database", f"postgresql://me@nowhere.invalid:{port}/postgres")
+    assert ran.code == 4
+    assert "nowhere.invalid" in ran.err
+    assert len(on_postgresql.databases()) == on_postgresql.at_first

@@ -109,7 +109,13 @@ def test_a_project_that_connects_anyway_reaches_nobody(project: Project) -> None
 def test_variables_that_postgresql_prefers_to_the_host_are_taken_away(project: Project) -> None:
     project.env.update(PGHOSTADDR="192.0.2.1", PGSERVICE="live", PGSERVICEFILE="/x")
     check = "import os\nassert not {'PGHOSTADDR', 'PGSERVICE', 'PGSERVICEFILE'} & {*os.environ}\n"
-    assert project.write({"shop/models.py": check + ITEM}).probe().operations == {}
+    project.write({"shop/models.py": check + ITEM})
+    assert project.probe().operations == {}
+    reading = (
+        "import os\nassert os.environ.pop('PGSERVICE') == 'live'\nos.environ['PGSERVICE'] = 'x'\n"
+    )
+    project.write({"site_settings.py": settings() + reading})  # they may read them, and set them
+    assert project.probe().operations == {}
 
 
 def test_no_databases_at_all_are_fine(project: Project) -> None:

@@ -77,7 +77,6 @@ def load(database: Reached, on: Ground, path: str) -> None:
 
     That ends with the script's last line: a script that comes through in part changes nothing.
     """
-    _demand_direct(database)
     least = _major(database)
     maker = tools.find(["pg_restore"], "postgresql", on, least)
     tool = tools.find(["psql"], "postgresql", on, least)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 PARTS = ("scratch", "live", "applied", "dropping", "recreating")
 """Of the probe, in the order in which they import each other."""
-_ELSEWHERE = ("PGHOSTADDR", "PGSERVICE")
-"""Variables that lead `migrate` elsewhere than the probe, which does not listen to them."""
 
 
 class Found(NamedTuple):
@@ -119,15 +117,9 @@ def _asked(command: str, place: Place, options: Options, way: str = "") -> Found
         raise UsageFailure("--alias was given more than once", "One database at a time.")
     about = {"alias": next(iter(options.alias), None), "name": options.name}
     told = runtime.ask(place, command, View(), PARTS, about, databases="own")
-    vendor, found, failure = runtime.demand_shape(
-        lambda data: (data["vendor"], _read(place, data), _refusal(data, way)), told
+    found, failure = runtime.demand_shape(
+        lambda data: (_read(place, data), _refusal(data, way)), told
     )
-    leading = [each for each in _ELSEWHERE if place.environ.get(each)]
-    if vendor == "postgresql" and leading:
-        raise UsageFailure(
-            f"the environment has {' and '.join(leading)}, which may lead to another server",
-            "Give HOST in the settings, and unset the variable.",
-        )
     if failure:
         raise failure
     return found
@@ -188,6 +180,10 @@ _USAGE = {
     "name": ("the database of {alias} is not called {detail}", "It is called {name}."),
     "debug": ("DEBUG is off in {settings}: {place} may be one that people use", _NAME),
     "host": ("{place} is on another machine, or in a container of its own: {detail}", _NAME),
+    "environment": (
+        "the environment has {detail}, which may lead to another server",
+        "Give HOST in the settings, and unset the variable.",
+    ),
     "conflict": (
         "`migrate` would not start on an empty database: {detail}",
         "remigrate check tells more.",

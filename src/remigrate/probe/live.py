@@ -92,4 +92,17 @@ def version(connection: Any) -> str:
 def place(config: dict[str, Any]) -> str:
     """Where it is, in words without a password."""
     name, host, port = (str(config.get(key) or "") for key in ("NAME", "HOST", "PORT"))
-    return f"{name} on {host}{':' if port else ''}{port}" if host else name
+    found = f"{name} on {host}{':' if port else ''}{port}" if host else name
+    return ", ".join(filter(None, [found, *_led(config)]))
+
+
+def _led(config: dict[str, Any]) -> Iterator[str]:
+    """What else PostgreSQL's client looks at."""
+    if "postg" in str(config.get("ENGINE")):
+        variables, options = config.get("VARIABLES") or {}, config.get("OPTIONS") or {}
+        service = options.get("service") or variables.get("PGSERVICE")
+        address = options.get("hostaddr") or variables.get("PGHOSTADDR")
+        if service:
+            yield f"service {service}"
+        if address:
+            yield f"at {address}"

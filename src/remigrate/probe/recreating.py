@@ -42,6 +42,8 @@ _HOSTS = ("host", "hostaddr")
 _FILES = ("service", "servicefile", "read_default_file", "read_default_group", "option_files")
 """Of ``OPTIONS``: what leads to a file that tells the host."""
 _NAMES = ("dbname", "database", "db")
+_ELSEWHERE = ("PGHOSTADDR", "PGSERVICE")
+"""Variables that lead PostgreSQL's client elsewhere than HOST, which is all that `away` knows."""
 _VARIABLES = {"postgresql": "PGHOST"}
 """What a client looks at where the settings have no host."""
 
@@ -81,6 +83,9 @@ def recreation(probe: Any, data: dict[str, Any]) -> dict[str, Any]:
         return {**found, "refused": ("alias", alias or "")}
     config = _named(databases[alias])
     found.update(vendor=scratch.vendor(config), place=live.place(config), name=_called(config))
+    leading = [name for name in _ELSEWHERE if config["VARIABLES"].get(name)]
+    if found["vendor"] == "postgresql" and leading:
+        return {**found, "refused": ("environment", " and ".join(leading))}
     planned = applied.judged(probe, [])
     if "conflict" in planned:
         return {**found, "refused": ("conflict", planned["conflict"])}

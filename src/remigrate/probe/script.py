@@ -725,11 +725,12 @@ class Probe:
         import django
         from django.conf import settings
 
+        databases = dict(settings.DATABASES)  # loads the settings: they may read variables, and set
         variables = _without_variables_that_lead_elsewhere()
         if self._request.get("databases") == "own":
-            own = copy.deepcopy(dict(settings.DATABASES))
             self.own_databases = {
-                alias: {**config, "VARIABLES": variables} for alias, config in own.items()
+                alias: {**copy.deepcopy(config), "VARIABLES": variables}
+                for alias, config in databases.items()
             }
         _use_scratch_databases(settings)
         _use_cache_keys_of_our_own(settings)

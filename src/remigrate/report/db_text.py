@@ -35,11 +35,12 @@ def on_alias(alias: str) -> tuple[str, ...]:
     return () if alias == "default" else ("--database", alias)
 
 
-def way_back(found: Return | None, paint: Paint) -> str:
-    """The commands that unapply what has no file any more; empty where there is nothing to do."""
+def way_back(found: Return | None, paint: Paint, cwd: str) -> str:
+    """The commands that unapply what has no file any more, for somebody in that folder; empty where
+    there is nothing to do."""
     if found is None:
         return ""
-    lines = [f"git switch --detach {found.commit[:12]}"]
+    lines = [f"git switch --detach {found.commit[:12]}", *map(visible, found.there.entered(cwd))]
     for alias, step in found.steps:
         words = ["migrate", step.label, step.target, *on_alias(alias)]
         lines.append(visible(found.there.typed(*words)))

@@ -31,8 +31,9 @@ def would(found: Found, paint: Paint, verbose: bool = False) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def done(found: Found, what: Done, paint: Paint, leading: str = "") -> str:
-    """What was done, and what comes next; `leading` is as `call.leading` has it."""
+def done(found: Found, what: Done, paint: Paint, cwd: str, leading: str = "") -> str:
+    """What was done, and what comes next for somebody in the folder `cwd`; `leading` is as
+    `call.leading` has it."""
     made = "made" if found.missing else "dropped and made anew"
     lines = [
         _head(found, paint),
@@ -42,8 +43,9 @@ def done(found: Found, what: Done, paint: Paint, leading: str = "") -> str:
     if what.backup:
         lines.append(f"What was there before: {going_back(what.backup, ['dump'], leading)}")
     if found.has_users:
-        words = found.place.typed("createsuperuser", *on_alias(found.alias))
-        lines.append(f"Its users are gone, too. Next: {visible(words)}")
+        command = found.place.typed("createsuperuser", *on_alias(found.alias))
+        words = visible(" && ".join([*found.place.entered(cwd), command]))
+        lines.append(f"Its users are gone, too. Next: {words}")
     return "".join(f"{line}\n" for line in lines)
 
 
