@@ -231,6 +231,7 @@ def test_a_migrate_that_fails_is_told_with_its_own_words(filled: Stall) -> None:
     assert "  | django.db.utils.OperationalError: no such table: nothing_of_that_name" in ran.err
     said = re.search(r"run this command once more. What was there before: remigrate (.*)", ran.err)
     assert said is not None
+    assert said[1].endswith(f" --python {sys.executable}")
     (filled.path / "shop/migrations/0002_fails.py").unlink()
     back = filled.remigrate(*said[1].split())
     assert back.code == 0, back

@@ -85,8 +85,8 @@ def test_nothing_is_dropped_where_they_lead(on_postgresql: Counter, said_by: str
 def test_scratch_databases_are_not_where_they_lead(on_postgresql: Counter) -> None:
     """Not even after the project's own has been connected to."""
     on_postgresql.set_up(ADDRESS)
-    port = on_postgresql.config["PORT"]
-    ran = on_postgresql.db("sync", "--database", f"postgresql://me@nowhere.invalid:{port}/postgres")
+    url = "postgresql://{USER}:{PASSWORD}@nowhere.invalid:{PORT}/postgres"
+    ran = on_postgresql.db("sync", "--database", url.format(**on_postgresql.config))
     assert ran.code == 4
     assert "nowhere.invalid" in ran.err
     assert len(on_postgresql.databases()) == on_postgresql.at_first
