@@ -77,7 +77,7 @@ MYSQL = tools.Tool("mysqldump", "mysqldump Ver 8.4.5 for Linux on x86_64")
 def _database(encrypted: bool = False, password: str = "", **options: Any) -> Reached:
     return Reached(
         *("default", "mysql", "8.4.5", "shop", False, None, "shop", "", "db", "", "", password),
-        *(options, encrypted, None),
+        *(options, {}, encrypted, None),
     )
 
 

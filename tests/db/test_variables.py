@@ -90,3 +90,23 @@ def test_scratch_databases_are_not_where_they_lead(on_postgresql: Counter) -> No
     assert ran.code == 4
     assert "nowhere.invalid" in ran.err
     assert len(on_postgresql.databases()) == on_postgresql.at_first
+
+
+def test_a_dump_is_of_what_the_project_is_led_to(on_postgresql: Counter) -> None:
+    """Its settings say so; or its container does not, and our own environment does."""
+    right, away = on_postgresql.config["HOST"], {"PGHOSTADDR": "192.0.2.1"}
+    on_postgresql.config["HOST"] = "nowhere.invalid"
+    on_postgresql.set_up(ADDRESS)
+    assert on_postgresql.db("backup", "--part", "dump").code == 0
+    on_postgresql.config["HOST"] = right
+    on_postgresql.set_up()
+    python = ("--python", f"env --unset=PGHOSTADDR {sys.executable}")
+    assert on_postgresql.remigrate("db", "backup", *python, env=away).code == 0
+
+
+def test_files_that_are_elsewhere_are_refused(on_postgresql: Counter, led: dict[str, str]) -> None:
+    del on_postgresql.config["PASSWORD"]
+    on_postgresql.set_up()
+    python = ("--python", f"env {sys.executable}")
+    ran = on_postgresql.remigrate("db", "backup", *python, env=led)
+    refused(ran, 2, "the environment of the database default has PGPASSFILE, a file", "--part rows")

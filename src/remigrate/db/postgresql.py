@@ -123,9 +123,19 @@ def _where(database: Reached, on: Ground) -> list[str]:
         if name not in (*_FILES, *_WORDS):
             raise tools.refuse_option(database, name, "which pg_dump cannot be told")
         given[name] = str(value)
-    given["dbname"] = database.name
+    given = {**_led(database, on), **given, "dbname": database.name}
     text = " ".join(f"{name}={_quoted(value)}" for name, value in given.items() if value)
     return [f"--dbname={text}"]
+
+
+def _led(database: Reached, on: Ground) -> dict[str, str]:
+    """What variables lead to, in the words of a connection string."""
+    found = {name: value for name, value in database.variables.items() if value}
+    filed = ("PGSERVICE",) if database.password else ("PGSERVICE", "PGPASSFILE")
+    for name in filed if not on.is_here else ():
+        if name in found:
+            raise tools.refuse_option(database, name, "a file that is not where the tool runs")
+    return {"hostaddr": found["PGHOSTADDR"]} if "PGHOSTADDR" in found else {}
 
 
 def _role(database: Reached) -> list[str]:

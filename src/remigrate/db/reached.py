@@ -39,6 +39,8 @@ class Reached(NamedTuple):
     user: str
     password: str
     options: Mapping[str, Any]
+    variables: Mapping[str, str | None]
+    """What the project's environment has of all those that lead PostgreSQL's client."""
     encrypted: bool | None
     """Whether the project's own connection is; None where that was not asked."""
     pooled: bool | None
@@ -103,6 +105,7 @@ def _reached(found: Any) -> Reached:
         missing=bool(found["missing"]),
         rows=None if rows is None else tuple(map(row, rows)),
         options=dict(found["options"]),
+        variables={str(name): value and str(value) for name, value in found["variables"].items()},
         encrypted=_known(found["encrypted"]),
         pooled=_known(found["pooled"]),
     )

@@ -145,7 +145,7 @@ def run(
 
     `variable` is what it reads its password from. Raises `EnvironmentFailure` in its own words.
     """
-    argv, env = [tool.program, *words], dict(on.there.environ)
+    argv, env = [tool.program, *words], _environment(database, on)
     if on.prefix:
         if "\n" in database.password:
             raise EnvironmentFailure(
@@ -159,6 +159,15 @@ def run(
         env[variable] = database.password
     title = f"{os.path.basename(tool.program)} on {database.alias}"
     return demand(argv, title, env, on, stdin, target)
+
+
+def _environment(database: Reached, on: Ground) -> dict[str, str]:
+    """Led to where the project is led: a part of the project, or a container, may have set that."""
+    ours = {
+        name: value for name, value in on.there.environ.items() if name not in database.variables
+    }
+    theirs = {name: value for name, value in database.variables.items() if value}
+    return {**ours, **theirs} if on.is_here else ours
 
 
 def run_script(
@@ -232,8 +241,9 @@ def read(source: int) -> Iterator[bytes]:
 
 
 def refuse_option(database: Reached, name: str, why: str) -> UsageFailure:
-    """That an option of the settings cannot be handed to a tool."""
+    """That an option of the settings, or a variable, cannot be handed to a tool."""
+    where = "the environment" if name in database.variables else "OPTIONS"
     return UsageFailure(
-        f"OPTIONS of the database {database.alias} has {name}, {why}",
+        f"{where} of the database {database.alias} has {name}, {why}",
         "Make the dump yourself, and leave it out here: --part rows --part files.",
     )

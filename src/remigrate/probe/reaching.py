@@ -7,11 +7,12 @@ A part of the probe, the last one; see `script`. One command, which only reads:
   answers
     aliases     [alias] of the settings
     databases   [{alias, vendor, version, place, missing, failed, rows, name, host, port, user,
-                password, options, path, encrypted, pooled}]
+                password, options, variables, path, encrypted, pooled}]
                 vendor, version, place, missing, failed: as "status" has them
                 rows: [[id, app, name, applied]] as `recorded` reads them; null without that table
                 name: what the server calls the database; path: of SQLite's file, absolute
                 host, port, user, password, options: as the settings have them
+                variables: {name: text}, all those that lead PostgreSQL's client; null where unset
                 encrypted: whether the connection is; null where that was not asked
                 pooled: whether somebody stands between us and the server, who hands its sessions
                 on to others; null where that was not asked
@@ -46,6 +47,7 @@ def _database(probe: Any, alias: str, config: dict[str, Any]) -> dict[str, Any]:
         **{"missing": False, "failed": "", "rows": None, "name": "", "path": ""},
         **{key: str(config.get(key.upper()) or "") for key in ("host", "port", "user", "password")},
         **{"options": config.get("OPTIONS") or {}, "encrypted": None, "pooled": None},
+        "variables": {name: config["VARIABLES"].get(name) for name in script.LEADING_ELSEWHERE},
     }
     try:
         found["vendor"] = scratch.vendor(config)

@@ -574,7 +574,7 @@ _KEPT = {"ENGINE", "ATOMIC_REQUESTS", "AUTOCOMMIT", "CONN_HEALTH_CHECKS", "CONN_
     "DISABLE_SERVER_SIDE_CURSORS",
     "TIME_ZONE",
 }
-_LEADING_ELSEWHERE = ("PGHOSTADDR", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE")
+LEADING_ELSEWHERE = ("PGHOSTADDR", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE")
 """Variables that PostgreSQL's client prefers to the host that it is given."""
 
 
@@ -608,7 +608,7 @@ def _use_scratch_databases(settings: Any) -> None:
 
 def _without_variables_that_lead_elsewhere() -> dict[str, str]:
     """What they were."""
-    return {name: os.environ.pop(name) for name in _LEADING_ELSEWHERE if name in os.environ}
+    return {name: os.environ.pop(name) for name in LEADING_ELSEWHERE if name in os.environ}
 
 
 def _use_cache_keys_of_our_own(settings: Any) -> None:
