@@ -93,11 +93,14 @@ def test_scratch_databases_are_not_where_they_lead(on_postgresql: Counter) -> No
 
 
 def test_a_dump_is_of_what_the_project_is_led_to(on_postgresql: Counter) -> None:
-    """Its settings say so; or its container does not, and our own environment does."""
+    """Its settings or its container say so; or that does not, and our own environment does."""
     right, away = on_postgresql.config["HOST"], {"PGHOSTADDR": "192.0.2.1"}
     on_postgresql.config["HOST"] = "nowhere.invalid"
     on_postgresql.set_up(ADDRESS)
     assert on_postgresql.db("backup", "--part", "dump").code == 0
+    on_postgresql.set_up()
+    python = ("--python", f"env PGHOSTADDR=127.0.0.1 {sys.executable}")
+    assert on_postgresql.remigrate("db", "backup", *python).code == 0
     on_postgresql.config["HOST"] = right
     on_postgresql.set_up()
     python = ("--python", f"env --unset=PGHOSTADDR {sys.executable}")
