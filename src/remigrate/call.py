@@ -54,14 +54,15 @@ def told(
 def leading(call: Call) -> str:
     """Those words of the command line that lead to the project and its databases, each with a blank
     before it: a command that is to follow has to have them, too."""
-    import itertools
     import shlex
 
     usual = options.merged({}, call.configuration.values)
-    pairs = ((name, getattr(call.options, name), getattr(usual, name)) for name in _LEADING)
-    words = [("--" + name, value) for name, value, before in pairs if value != before]
-    path = [] if call.options.path == usual.path else [call.options.path]
-    return "".join(f" {shlex.quote(word)}" for word in (*path, *itertools.chain(*words)))
+    words = [] if call.options.path == usual.path else [call.options.path]
+    for name in _LEADING:
+        value = getattr(call.options, name)
+        if value != getattr(usual, name):
+            words += [f"--{name}", value]
+    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 def paint(call: Call) -> Callable[[str, str], str]:

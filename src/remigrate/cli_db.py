@@ -43,9 +43,10 @@ def _backup(call: Call) -> int:
         repository = git.open_repository(options.path, call.environ)
         found = backup.run(repository, options, call.environ, disk_cache(call), call.say)
         call.say.done()
-    is_json = options.reset_format == "json"
-    in_words = backup_text.render(found, paint(call), leading(call))
-    text = backup_json.render(found) if is_json else in_words
+    if options.reset_format == "json":
+        text = backup_json.render(found)
+    else:
+        text = backup_text.render(found, paint(call), leading(call))
     call.say.result(text, options.output)
     return errors.OK
 

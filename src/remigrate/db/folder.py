@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from remigrate.errors import EnvironmentFailure
+from remigrate.reset.durable import sync, sync_all
 from remigrate.reset.lock import words
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ class Making(NamedTuple):
 
     def finish(self) -> str:
         """Give it its name, from the top; what is in it is on the disk by then."""
-        for inner, _, names in os.walk(self.path, topdown=False):
-            for name in (*names, ""):
-                _sync(os.path.join(inner, name))
+        sync_all(self.path)
         stamp = self.made.replace("-", "").replace(":", "")
         for number in itertools.count(1):
             name = f"{FOLDER}/{stamp}{f'-{number}' if number > 1 else ''}"
@@ -47,7 +46,7 @@ class Making(NamedTuple):
             except OSError as error:
                 if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # one of that second
                     raise
-        _sync(os.path.join(self.top, FOLDER))
+        sync(os.path.join(self.top, FOLDER))
         return name
 
 
@@ -122,11 +121,3 @@ def new(folder: str, name: str) -> int:
     """The descriptor of a new file of it, for our eyes alone."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     return os.open(os.path.join(folder, name), flags, 0o600)
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -21,10 +21,7 @@ SHOWN = 5
 
 def would(found: Found, paint: Paint, verbose: bool = False) -> str:
     """What would go, and how to have it done."""
-    lines = [
-        _head(found, paint),
-        *_contents(found, paint, verbose),
-    ]
+    lines = [_head(found, paint), *_contents(found, paint, verbose)]
     first = "It would be made" if found.missing else "It would be dropped and made anew"
     lines.append(f"  {first}, and then: migrate ({counted(found.plan, 'migration')})")
     lines += ["", f"{paint('Nothing was done.', 'bold')} To do it, add --apply"]
@@ -35,10 +32,7 @@ def done(found: Found, what: Done, paint: Paint, cwd: str, leading: str = "") ->
     """What was done, and what comes next for somebody in the folder `cwd`; `leading` is as
     `call.leading` has it."""
     made = "made" if found.missing else "dropped and made anew"
-    lines = [
-        _head(found, paint),
-        f"  {paint('✓', 'green')} {made}, and migrated:",
-    ]
+    lines = [_head(found, paint), f"  {paint('✓', 'green')} {made}, and migrated:"]
     lines += [f"  {paint('|', 'dim')} {line}" for line in what.said.splitlines()]
     if what.backup:
         lines.append(f"What was there before: {going_back(what.backup, ['dump'], leading)}")

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from remigrate.errors import RepositoryFailure
 from remigrate.reset import lock
+from remigrate.reset.durable import sync, sync_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -149,7 +150,7 @@ def stage(place: Place, changes: Sequence[FileChange], step: Step) -> Journal:
             step(f"staged {change.path}")
         manifest = json.dumps({"entries": entries, "folders": missing})
         _put(os.path.join(folder, _MANIFEST), manifest.encode(), "")
-        _sync_all(folder)  # after all was written: the first time does most of the work
+        sync_all(folder)  # after all was written: the first time does most of the work
         step("staged everything")
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)  # what cannot be removed now, the next run will
@@ -177,22 +178,6 @@ def _put(path: str, content: bytes, like: str) -> None:
                 os.chown(file.fileno(), model.st_uid, model.st_gid)
             os.chmod(file.fileno(), stat.S_IMODE(model.st_mode))
         file.write(content)
-
-
-def _sync_all(folder: str) -> None:
-    for inner, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            _sync(os.path.join(inner, name))
-        _sync(inner)
-
-
-def _sync(path: str) -> None:
-    """What is in a file, or was renamed or removed in a folder, stays so if the machine stops."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # The decision, and after it
@@ -249,7 +234,7 @@ def _take_back(journal: Journal, why: str, step: Step) -> None:
 
 
 def _decided(journal: Journal, state: State, step: Step) -> None:
-    _sync(os.path.dirname(journal.base))
+    sync(os.path.dirname(journal.base))
     step(state)
 
 
@@ -289,7 +274,7 @@ def _move_all(journal: Journal, state: State, side: Side, step: Step) -> None:
             os.rmdir(os.path.join(journal.top, folder))
     for folder in {os.path.dirname(journal.target(entry)) for entry in journal.entries}:
         if os.path.isdir(folder):
-            _sync(folder)
+            sync(folder)
 
 
 def _move(source: str, target: str, partial: str) -> None:
@@ -301,7 +286,7 @@ def _move(source: str, target: str, partial: str) -> None:
         try:
             with open(source, "rb") as file:
                 _put(partial, file.read(), source)
-            _sync(partial)
+            sync(partial)
             os.replace(partial, target)
         except OSError:
             _discard(partial)
